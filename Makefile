@@ -1,0 +1,50 @@
+# `make` lists the targets. Each makes the environment in .venv first if it is missing or the lock has changed.
+PYTHON ?= python3
+DATASET ?= auto
+EPOCHS ?= 20
+SEED ?= 0
+OUT ?= runs
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help lab run test lint bench lock links results-training
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+lab: .venv/ready  ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+run: .venv/ready  ## run notebooks 01 to 04 into runs/ (DATASET=auto EPOCHS=20 SEED=0 OUT=runs)
+	@$(BIN)/python -m involution_utils.series run --dataset "$(DATASET)" --epochs "$(EPOCHS)" --seed "$(SEED)" --out "$(OUT)"
+
+test: lint  ## every check: lint, unit tests on TensorFlow and JAX, the notebooks' outputs
+	$(BIN)/pytest
+	KERAS_BACKEND=jax $(BIN)/pytest tests/test_ops.py tests/test_layers.py
+
+lint: .venv/ready  ## ruff, on code and notebooks
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+bench: .venv/ready  ## speed and memory against the alternatives, into results/benchmark.json
+	$(BIN)/python benchmarks/bench.py
+
+results-training: .venv/ready  ## the training runs behind notebook 03, into results/training (resumes; about 45 minutes)
+	for seed in 0 1 2 3 4; do $(BIN)/python -m involution_utils.training involution_classifier --seed $$seed || exit 1; done
+	for seed in 0 1 2 3 4; do $(BIN)/python -m involution_utils.training involution_classifier --argument hidden_channels=4 --seed $$seed || exit 1; done
+	for seed in 0 1 2; do $(BIN)/python -m involution_utils.training conv_classifier --seed $$seed || exit 1; done
+
+lock: .venv/ready  ## requirements.lock and environment.yml anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --universal \
+		--python-version 3.11 --no-header --quiet --output-file requirements.lock
+
+links: .venv/ready  ## carry the repository's address from pyproject.toml into badges and set-up cells
+	$(BIN)/python -m involution_utils.series links
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f"Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}; name another: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
