@@ -1,0 +1,286 @@
+"""Train a classifier so that it can be repeated: seeded, resumable, the result written with all that made it.
+
+    python -m involution_utils.training involution_classifier --seed 3
+
+trains one classifier and writes its record to `results/training`. Started again, it skips what is finished and goes
+on with what was interrupted.
+"""
+
+import argparse
+import csv
+import datetime
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import shlex
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import keras
+import tqdm
+import tqdm.keras
+
+from involution_utils.data import Batches, load_dataset
+
+
+class ParameterError(ValueError):
+    """A notebook's parameter is wrong; Jupyter shows the sentence alone, without a stack trace."""
+
+    def _render_traceback_(self):
+        return [f"ParameterError: {self}"]
+
+
+def check_parameters(*, dataset=None, output_dir=None, train_size=None, test_size=None, **whole_numbers):
+    """Check a notebook's parameters before anything long begins.
+
+    Args:
+        dataset: "auto", "cifar10" or "shapes"; None where a notebook has none.
+        output_dir: name of a folder, which need not exist.
+        train_size: number of training images, or None for all.
+        test_size: number of test images, or None for all.
+        **whole_numbers: epochs, batch_size and seed, where a notebook has them.
+
+    Raises:
+        ParameterError: naming the parameter, its value and what would be right.
+    """
+    if dataset is not None and dataset not in ("auto", "cifar10", "shapes"):
+        raise ParameterError(f'dataset must be "auto", "cifar10" or "shapes", not {dataset!r}.')
+    if output_dir is not None and not (isinstance(output_dir, str) and output_dir.strip()):
+        raise ParameterError(f"output_dir must be the name of a folder, not {output_dir!r}.")
+    sizes = {"train_size": (train_size, 50_000), "test_size": (test_size, 10_000)}
+    for name, (value, most) in sizes.items():
+        if value is not None and not (_is_whole(value) and 10 <= value <= most):
+            raise ParameterError(
+                f"{name} must be None (all images) or a whole number from 10 to {most:,}, not {value!r}."
+            )
+    for name, value in whole_numbers.items():
+        least = 0 if name == "seed" else 1
+        if not (_is_whole(value) and value >= least):
+            raise ParameterError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+
+
+def _is_whole(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def train(model, dataset, epochs, batch_size=256, seed=0, *, optimizer="adam", resume_dir=None, verbose=1):
+    """Compile `model` and fit it to `dataset`, with the test images as validation data.
+
+    The loss is sparse categorical cross-entropy from logits. `seed` fixes the order of the images in every epoch; the
+    initial weights are fixed earlier, by `keras.utils.set_random_seed` before the model is built.
+
+    Args:
+        model: a built Keras model from images in [0, 1] to logits.
+        dataset: an `ImageDataset`.
+        epochs: passes over the training images, at least 1.
+        batch_size: images in a batch; the last batch of an epoch may be smaller.
+        seed: a whole number, at least 0.
+        optimizer: as for `model.compile`; the default is Adam at its default rate.
+        resume_dir: a folder for the state after each epoch: called again with the same arguments after an
+            interruption, `train` goes on from there. None keeps no state.
+        verbose: 1 shows a progress bar, 0 nothing.
+
+    Returns:
+        A dict of lists with one number an epoch: loss, accuracy, val_loss, val_accuracy, and seconds, its duration.
+
+    Raises:
+        ParameterError: a ValueError, if epochs, batch_size or seed is not a whole number in its range.
+    """
+    check_parameters(epochs=epochs, batch_size=batch_size, seed=seed)
+    model.compile(
+        optimizer=optimizer,
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=_compile_whole_model(),
+    )
+    batches = Batches(dataset.x_train, dataset.y_train, batch_size, seed=seed)
+    callbacks = [_Seconds()]
+    if resume_dir is not None:
+        run = f"{model.name}-{model.count_params()}-{dataset.name}-{len(dataset.x_train)}"
+        state = Path(resume_dir) / f"{run}-epochs{epochs}-batch{batch_size}-seed{seed}"
+        state.mkdir(parents=True, exist_ok=True)
+        log = state / "history.csv"
+        callbacks += [keras.callbacks.CSVLogger(log, append=True), _Resume(state, batches)]
+    if verbose:
+        bar = {"tqdm_class": tqdm.tqdm, "desc": model.name, "file": sys.stdout, "dynamic_ncols": True}
+        callbacks.append(tqdm.keras.TqdmCallback(epochs, verbose=0, **bar))
+    history = model.fit(
+        batches,
+        validation_data=Batches(dataset.x_test, dataset.y_test, batch_size, shuffle=False),
+        epochs=epochs,
+        callbacks=callbacks,
+        verbose=0,
+    ).history
+    if resume_dir is None:
+        return {name: [float(value) for value in values] for name, values in history.items()}
+    with open(log, newline="") as file:
+        epochs_seen = {int(row.pop("epoch")): row for row in csv.DictReader(file)}  # of a repeated epoch, the last
+    return {name: [float(epochs_seen[e][name]) for e in range(epochs)] for name in epochs_seen[0]}
+
+
+def _compile_whole_model():
+    """False on a CPU with TensorFlow: `involution` brings its own XLA, and the rest is faster without (DESIGN 7)."""
+    if keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu"):
+        return False
+    return "auto"
+
+
+class _Seconds(keras.callbacks.Callback):
+    """Adds each epoch's duration to its logs."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begin = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["seconds"] = time.perf_counter() - self.begin
+
+
+class _Resume(keras.callbacks.BackupAndRestore):
+    """BackupAndRestore that trusts the weights file alone, so that a kill between its two files does no harm."""
+
+    def __init__(self, folder, batches):
+        super().__init__(folder, double_checkpoint=True, delete_checkpoint=False)
+        self.batches = batches
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.batches.epoch = int(self.model.optimizer.iterations) // len(self.batches)
+        self.model._initial_epoch = self.batches.epoch
+
+
+def save_model(model, path):
+    """Save `model` to `path` (`.keras`) under a temporary name first; the folder is made if it is missing."""
+    _write(path, model.save)
+
+
+def save_json(content, path):
+    """Write `content` as JSON to `path` under a temporary name first; the folder is made if it is missing."""
+    _write(path, lambda part: part.write_text(json.dumps(content, indent=1) + "\n"))
+
+
+def _write(path, write):
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    try:
+        write(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def record(model, dataset, history, **settings):
+    """Gather what a training run was and what came out, ready for `save_json`.
+
+    Args:
+        model: the trained model.
+        dataset: the `ImageDataset` it was trained on.
+        history: what `train` returned.
+        **settings: what else made the run (epochs, batch_size, seed ...), kept as given.
+
+    Returns:
+        A dict of plain values: the model and its trainable parameters, the settings, the data with their source, the
+        last epoch's test accuracy, the median epoch's seconds, the history, versions, machine and date.
+    """
+    return {
+        "model": model.name,
+        "trainable_parameters": sum(math.prod(weight.shape) for weight in model.trainable_weights),
+        **settings,
+        "dataset": dataset.name,
+        "source": dataset.source,
+        "train_images": len(dataset.x_train),
+        "test_images": len(dataset.x_test),
+        "test_accuracy": round(history["val_accuracy"][-1], 4),
+        "seconds_per_epoch": round(statistics.median(history["seconds"]), 2),
+        "history": {name: [round(value, 4) for value in values] for name, values in history.items()},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in ("keras", "tensorflow", "numpy")},
+        },
+        "backend": keras.backend.backend(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def load_results(pattern):
+    """Return the committed records whose path below `results/` matches `pattern`, in the order of their names.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    package = Path(__file__).resolve().parent
+    folder = package / "results" if (package / "results").exists() else package.parent / "results"
+    paths = sorted(folder.glob(pattern))
+    if not paths:
+        raise FileNotFoundError(f"no results match {pattern!r}; `make help` lists the targets that make them")
+    return [json.loads(path.read_text()) for path in paths]
+
+
+def load_trained(name, output_dir):
+    """Return a trained model: `output_dir`'s if notebook 03 left one there, else the one that ships with the package.
+
+    Args:
+        name: "involution_classifier".
+        output_dir: the folder that notebook 03 wrote to.
+    """
+    own = Path(output_dir) / f"{name}.keras"
+    shipped = Path(__file__).resolve().parent / "assets" / f"{name}.keras"
+    print(f"{name}: " + ("trained by notebook 03" if own.exists() else "the trained one that ships with the package"))
+    return keras.saving.load_model(own if own.exists() else shipped)
+
+
+def _peak_memory():
+    """Peak resident memory of this process so far, in MiB, or None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def main(arguments=None):
+    """Train one classifier from the command line and write its record; a finished record is left alone."""
+    from involution_utils import models
+
+    parser = argparse.ArgumentParser(prog="python -m involution_utils.training", description=__doc__.split("\n\n")[0])
+    parser.add_argument("model", choices=["conv_classifier", "involution_classifier"])
+    parser.add_argument(
+        "--argument", action="append", default=[], metavar="NAME=VALUE", help="an argument of the model"
+    )
+    parser.add_argument("--dataset", default="cifar10", choices=["auto", "cifar10", "shapes"])
+    parser.add_argument("--train-size", type=int)
+    parser.add_argument("--test-size", type=int)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results", type=Path, default=Path("results/training"), help="folder of the records")
+    parser.add_argument("--state", type=Path, default=Path("runs/state"), help="folder of the resumable state")
+    options = parser.parse_args(arguments)
+
+    built_with = {name: json.loads(value) for name, value in (item.split("=", 1) for item in options.argument)}
+    variant = "".join(f"-{name}{value}" for name, value in built_with.items())
+    path = options.results / f"{options.model}{variant}-seed{options.seed}.json"
+    if path.exists():
+        print(f"{path} is there already")
+        return
+    dataset = load_dataset(options.dataset, options.train_size, options.test_size)
+    settings = {"epochs": options.epochs, "batch_size": options.batch_size, "seed": options.seed}
+    memory = _peak_memory()
+    keras.utils.set_random_seed(options.seed)
+    model = getattr(models, options.model)(dataset.x_train.shape[1:], len(dataset.class_names), **built_with)
+    history = train(model, dataset, **settings, resume_dir=options.state)
+    result = record(model, dataset, history, arguments=built_with, **settings)
+    result["peak_memory_mib"] = memory and round(_peak_memory() - memory)
+    result["command"] = "python -m involution_utils.training " + shlex.join(arguments or sys.argv[1:])
+    save_json(result, path)
+    print(f"{path}: test accuracy {result['test_accuracy']:.3f}, {result['seconds_per_epoch']} s an epoch")
+
+
+if __name__ == "__main__":
+    main()
