@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test lint bench lock links results-training
+.PHONY: help lab run test lint bench lock links results-training assets
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -31,9 +31,14 @@ bench: .venv/ready  ## speed and memory against the alternatives, into results/b
 	$(BIN)/python benchmarks/bench.py
 
 results-training: .venv/ready  ## the training runs behind notebook 03, into results/training (resumes; about 45 minutes)
-	for seed in 0 1 2 3 4; do $(BIN)/python -m involution_utils.training involution_classifier --seed $$seed || exit 1; done
-	for seed in 0 1 2 3 4; do $(BIN)/python -m involution_utils.training involution_classifier --argument hidden_channels=4 --seed $$seed || exit 1; done
+	for seed in 0 1 2 3 4; do \
+		$(BIN)/python -m involution_utils.training involution_classifier --seed $$seed && \
+		$(BIN)/python -m involution_utils.training involution_classifier --argument start_as_mean=true --seed $$seed || exit 1; done
 	for seed in 0 1 2; do $(BIN)/python -m involution_utils.training conv_classifier --seed $$seed || exit 1; done
+
+assets: .venv/ready  ## the trained model that ships with the package, for notebook 04
+	$(BIN)/python -m involution_utils.training involution_classifier --seed 0 --results runs/assets \
+		--save involution_utils/assets/involution_classifier.keras
 
 lock: .venv/ready  ## requirements.lock and environment.yml anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --universal \

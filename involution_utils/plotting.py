@@ -217,8 +217,20 @@ def difference(one, other):
 
 
 def table(header, rows):
-    """Return a table for the page: numbers get thousands separators, floats three significant digits."""
-    lines = [header, ["---"] * len(header), *([_cell(value) for value in row] for row in rows)]
+    """Return a table for the page: whole numbers get thousands separators, floats three significant digits.
+
+    Args:
+        header: the columns' titles, separated by "|".
+        rows: lists of as many values.
+
+    Raises:
+        ValueError: if a row has not as many values as there are titles.
+    """
+    titles = [title.strip() for title in header.split("|")]
+    for row in rows:
+        if len(row) != len(titles):
+            raise ValueError(f"a row of a table needs {len(titles)} values, one a title; {row!r} has {len(row)}")
+    lines = [titles, ["---"] * len(titles), *([_cell(value) for value in row] for row in rows)]
     return Markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines))
 
 
@@ -299,13 +311,13 @@ def confusion(named, class_names):
 
 @_styled
 def kernel_maps(images, maps):
-    """Draw a row of images and below each its maps, a row a layer, every layer on one scale with its colour bar.
+    """Draw a row of images and below each its maps, a row a quantity, every row on one scale with its colour bar.
 
     Args:
         images: (N, H, W, 3), uint8 or floats in [0, 1].
-        maps: dict from a layer's name to (N, h, w), the sum of the kernel's values at each place.
+        maps: dict from what is shown to (N, h, w), such as the sum of the kernel's values at each place.
     """
-    figure, axes = _panels(1 + len(maps), len(images), 0.95, 0.95)
+    figure, axes = _panels(1 + len(maps), len(images), 0.98, 0.98)
     for axis in axes.flat:
         _bare(axis)
     for axis, image in zip(axes[0], images, strict=True):
@@ -316,7 +328,7 @@ def kernel_maps(images, maps):
         for axis, one in zip(row, stack, strict=True):
             drawn = axis.imshow(one, **scale)
         row[0].set_ylabel(name)
-        figure.colorbar(drawn, ax=row, label="sum of weights", fraction=0.012, pad=0.005)
+        figure.colorbar(drawn, ax=row, fraction=0.012, pad=0.005)
     return figure
 
 
@@ -366,11 +378,12 @@ def layer_diagram():
 
     blue, light, orange, green = OKABE_ITO[0], "#cfe6f5", OKABE_ITO[1], OKABE_ITO[2]
     shades = np.random.default_rng(3).uniform(0.25, 1, (3, 3))
-    kernel_colour = lambda r, c: matplotlib.colors.to_rgba(orange, shades[r, c])  # noqa: E731
+    kernel_colour = lambda r, c: 1 - shades[r, c] * (1 - np.array(matplotlib.colors.to_rgb(orange)))  # noqa: E731
     window = lambda r, c: blue if (r, c) == (2, 2) else light if abs(r - 2) < 2 and abs(c - 2) < 2 else "white"  # noqa: E731
     grid(0.3, 1.6, 5, 5, 0.8, window, depth=3)
     axis.text(2.5, 0.9, "input\nH × W × C", ha="center", va="top")
-    arrow((2.6, 4.1), (6.0, 8.6), "the pixel", 0.6)
+    arrow((2.6, 4.1), (6.0, 8.6))
+    axis.text(3.0, 6.9, "the pixel", ha="center", fontsize=8.5)
     grid(6.1, 7.2, 4, 1, 0.6, lambda r, c: blue)
     axis.text(6.4, 6.9, "C", ha="center", va="top")
     arrow((6.9, 8.4), (9.3, 8.4), "reduce $W_0$")

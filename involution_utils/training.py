@@ -15,6 +15,7 @@ import math
 import os
 import platform
 import shlex
+import shutil
 import statistics
 import sys
 import time
@@ -24,14 +25,7 @@ import keras
 import tqdm
 import tqdm.keras
 
-from involution_utils.data import Batches, load_dataset
-
-
-class ParameterError(ValueError):
-    """A notebook's parameter is wrong; Jupyter shows the sentence alone, without a stack trace."""
-
-    def _render_traceback_(self):
-        return [f"ParameterError: {self}"]
+from involution_utils.data import Batches, ParameterError, load_dataset
 
 
 def check_parameters(*, dataset=None, output_dir=None, train_size=None, test_size=None, **whole_numbers):
@@ -98,13 +92,13 @@ def train(model, dataset, epochs, batch_size=256, seed=0, *, optimizer="adam", r
         jit_compile=_compile_whole_model(),
     )
     batches = Batches(dataset.x_train, dataset.y_train, batch_size, seed=seed)
-    callbacks = [_Seconds()]
+    callbacks = [_Epochs(batches)]
     if resume_dir is not None:
         run = f"{model.name}-{model.count_params()}-{dataset.name}-{len(dataset.x_train)}"
         state = Path(resume_dir) / f"{run}-epochs{epochs}-batch{batch_size}-seed{seed}"
         state.mkdir(parents=True, exist_ok=True)
         log = state / "history.csv"
-        callbacks += [keras.callbacks.CSVLogger(log, append=True), _Resume(state, batches)]
+        callbacks += [keras.callbacks.CSVLogger(log, append=True), _Resume(state, len(batches))]
     if verbose:
         bar = {"tqdm_class": tqdm.tqdm, "desc": model.name, "file": sys.stdout, "dynamic_ncols": True}
         callbacks.append(tqdm.keras.TqdmCallback(epochs, verbose=0, **bar))
@@ -112,6 +106,7 @@ def train(model, dataset, epochs, batch_size=256, seed=0, *, optimizer="adam", r
         batches,
         validation_data=Batches(dataset.x_test, dataset.y_test, batch_size, shuffle=False),
         epochs=epochs,
+        shuffle=False,  # `Batches` shuffles, so that an epoch's order depends on nothing but seed and epoch
         callbacks=callbacks,
         verbose=0,
     ).history
@@ -119,6 +114,7 @@ def train(model, dataset, epochs, batch_size=256, seed=0, *, optimizer="adam", r
         return {name: [float(value) for value in values] for name, values in history.items()}
     with open(log, newline="") as file:
         epochs_seen = {int(row.pop("epoch")): row for row in csv.DictReader(file)}  # of a repeated epoch, the last
+    shutil.rmtree(state)
     return {name: [float(epochs_seen[e][name]) for e in range(epochs)] for name in epochs_seen[0]}
 
 
@@ -129,10 +125,15 @@ def _compile_whole_model():
     return "auto"
 
 
-class _Seconds(keras.callbacks.Callback):
-    """Adds each epoch's duration to its logs."""
+class _Epochs(keras.callbacks.Callback):
+    """Gives each epoch its own order of the images, and its logs their duration."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
 
     def on_epoch_begin(self, epoch, logs=None):
+        self.batches.epoch = epoch
         self.begin = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -142,14 +143,13 @@ class _Seconds(keras.callbacks.Callback):
 class _Resume(keras.callbacks.BackupAndRestore):
     """BackupAndRestore that trusts the weights file alone, so that a kill between its two files does no harm."""
 
-    def __init__(self, folder, batches):
+    def __init__(self, folder, steps):
         super().__init__(folder, double_checkpoint=True, delete_checkpoint=False)
-        self.batches = batches
+        self.steps = steps
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self.batches.epoch = int(self.model.optimizer.iterations) // len(self.batches)
-        self.model._initial_epoch = self.batches.epoch
+        self.model._initial_epoch = int(self.model.optimizer.iterations) // self.steps
 
 
 def save_model(model, path):
@@ -260,6 +260,7 @@ def main(arguments=None):
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=Path("results/training"), help="folder of the records")
+    parser.add_argument("--save", type=Path, help="file (.keras) for the trained model, without its optimiser")
     parser.add_argument("--state", type=Path, default=Path("runs/state"), help="folder of the resumable state")
     options = parser.parse_args(arguments)
 
@@ -275,6 +276,10 @@ def main(arguments=None):
     keras.utils.set_random_seed(options.seed)
     model = getattr(models, options.model)(dataset.x_train.shape[1:], len(dataset.class_names), **built_with)
     history = train(model, dataset, **settings, resume_dir=options.state)
+    if options.save:
+        bare = keras.models.clone_model(model)
+        bare.set_weights(model.get_weights())
+        save_model(bare, options.save)
     result = record(model, dataset, history, arguments=built_with, **settings)
     result["peak_memory_mib"] = memory and round(_peak_memory() - memory)
     result["command"] = "python -m involution_utils.training " + shlex.join(arguments or sys.argv[1:])

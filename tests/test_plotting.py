@@ -41,8 +41,13 @@ def test_difference_refuses_arrays_of_different_shapes():
 
 
 def test_table_formats_numbers_for_readers():
-    lines = plotting.table(["a", "b", "c"], [[12345, 0.123456, True]]).data.splitlines()
+    lines = plotting.table("a | b | c", [[12345, 0.123456, True]]).data.splitlines()
     assert lines == ["| a | b | c |", "| --- | --- | --- |", "| 12,345 | 0.123 | yes |"]
+
+
+def test_table_refuses_a_row_that_does_not_fit():
+    with pytest.raises(ValueError, match="needs 2 values"):
+        plotting.table("a | b", [[1, 2, 3]])
 
 
 def test_maps_of_one_layer_share_a_scale_and_layers_do_not():
