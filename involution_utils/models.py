@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from involution_utils.layers import Involution2D
+from involution_utils.layers import Involution2D, KernelGenerator
 
 
 def conv_classifier(input_shape=(32, 32, 3), num_classes=10):
@@ -43,16 +43,13 @@ def involution_classifier(input_shape=(32, 32, 3), num_classes=10, start_as_mean
         A `keras.Model` from (batch, *input_shape) to (batch, num_classes), not compiled. Its involutions are named
         "involution_1" to "involution_3".
     """
+    start = keras.initializers.Constant(1 / 9 if start_as_mean else 0)
 
     def involution(number):
-        return Involution2D(kernel_size=3, reduction_ratio=2, name=f"involution_{number}")
+        generator = KernelGenerator(3, reduction_ratio=2, span_bias_initializer=start, name="kernel_generator")
+        return Involution2D(3, kernel_generator=generator, name=f"involution_{number}")
 
-    model = _classifier("involution_classifier", involution, input_shape, num_classes)
-    if start_as_mean:
-        for number in (1, 2, 3):
-            bias = model.get_layer(f"involution_{number}").kernel_generator.span.bias
-            bias.assign(ops.full(bias.shape, 1 / 9))
-    return model
+    return _classifier("involution_classifier", involution, input_shape, num_classes)
 
 
 def _classifier(name, spatial, input_shape, num_classes):
