@@ -65,7 +65,7 @@ def _derivative(wanted, tensors, window):
     known = [name for name in ("inputs", "kernels", "outputs") if name != wanted]
     names = known if wanted == "outputs" else [*known, wanted]
     backend = keras.backend.backend()
-    compiled = _compiled(wanted, window, backend)
+    compiled = _compiled(wanted, window, backend, tuple(tuple(tensors[name].shape) for name in names))
     if backend == "torch":  # its own automatic gradients do as well
         return compiled(*(tensors[name] for name in names))
 
@@ -83,8 +83,11 @@ def _derivative(wanted, tensors, window):
 
 
 @functools.cache
-def _compiled(wanted, window, backend):
-    """Make one operation of the sum for `wanted`, by XLA where the backend has it."""
+def _compiled(wanted, window, backend, shapes):
+    """Make one operation of the sum for `wanted`, by XLA where the backend has it.
+
+    There is one for each combination of `shapes`: a `tf.function` that met many would warn of retracing.
+    """
     function = functools.partial({"outputs": _to_outputs, "inputs": _to_inputs, "kernels": _to_kernels}[wanted], window)
     if backend == "jax":
         import jax
@@ -93,7 +96,7 @@ def _compiled(wanted, window, backend):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, jit_compile=_xla_works(), reduce_retracing=True, autograph=False)
+        return tf.function(function, jit_compile=_xla_works(), autograph=False)
     return function
 
 
