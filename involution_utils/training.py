@@ -19,6 +19,7 @@ import shutil
 import statistics
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import keras
@@ -94,7 +95,8 @@ def train(model, dataset, epochs, batch_size=256, seed=0, *, optimizer="adam", r
     batches = Batches(dataset.x_train, dataset.y_train, batch_size, seed=seed)
     callbacks = [_Epochs(batches)]
     if resume_dir is not None:
-        run = f"{model.name}-{model.count_params()}-{dataset.name}-{len(dataset.x_train)}"
+        what = zlib.crc32(model.to_json().encode())  # a model of the same name may have other arguments
+        run = f"{model.name}-{what:08x}-{dataset.name}-{len(dataset.x_train)}"
         state = Path(resume_dir) / f"{run}-epochs{epochs}-batch{batch_size}-seed{seed}"
         state.mkdir(parents=True, exist_ok=True)
         log = state / "history.csv"
@@ -112,10 +114,16 @@ def train(model, dataset, epochs, batch_size=256, seed=0, *, optimizer="adam", r
     ).history
     if resume_dir is None:
         return {name: [float(value) for value in values] for name, values in history.items()}
-    with open(log, newline="") as file:
-        epochs_seen = {int(row.pop("epoch")): row for row in csv.DictReader(file)}  # of a repeated epoch, the last
+    history = _read_history(log)
     shutil.rmtree(state)
-    return {name: [float(epochs_seen[e][name]) for e in range(epochs)] for name in epochs_seen[0]}
+    return history
+
+
+def _read_history(path):
+    """Read what CSVLogger wrote; of an epoch that was repeated after an interruption, the last row counts."""
+    with open(path, newline="") as file:
+        rows = {int(row.pop("epoch")): row for row in csv.DictReader(file)}
+    return {name: [float(rows[epoch][name]) for epoch in sorted(rows)] for name in rows[0]}
 
 
 def _compile_whole_model():

@@ -49,6 +49,23 @@ def test_resume_dir_is_empty_after_a_training_that_ended(shapes, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_model_with_other_arguments_does_not_resume_the_state_of_another(shapes, tmp_path, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_read_history", interrupted)  # the state of a whole training is left behind
+    with pytest.raises(KeyboardInterrupt):
+        trained_weights(shapes, 0, resume_dir=tmp_path)
+    monkeypatch.undo()
+    keras.utils.set_random_seed(0)
+    model = involution_classifier(start_as_mean=False)
+    begin = model.get_weights()[0].copy()
+    train(model, shapes, epochs=2, batch_size=100, seed=0, verbose=0, resume_dir=tmp_path)
+    other = trained_weights(shapes, 0)[1]
+    assert not np.allclose(np.concatenate([np.ravel(weight) for weight in model.get_weights()]), other)
+    assert not np.allclose(model.get_weights()[0], begin)
+
+
 SCRIPT = """
 import sys
 import keras, numpy as np
