@@ -22,9 +22,12 @@ from pathlib import Path
 import nbformat
 import papermill
 from nbconvert import HTMLExporter
+from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKER = "results.json"
+# A kernel reached through a file rather than a network port, so that a machine without any network will do.
+_LOCAL_KERNEL = Config({"KernelManager": {"transport": "tcp" if sys.platform == "win32" else "ipc"}})
 
 
 def notebooks(folder=ROOT / "notebooks"):
@@ -80,7 +83,7 @@ def _execute(source, target, parameters):
     """Execute one notebook; on failure stop with its name, the cell and the last lines of the error."""
     try:
         return papermill.execute_notebook(
-            str(source), str(target), parameters, cwd=str(target.parent), stdout_file=sys.stdout
+            str(source), str(target), parameters, cwd=str(target.parent), stdout_file=sys.stdout, config=_LOCAL_KERNEL
         )
     except papermill.PapermillExecutionError as error:
         last = "\n".join(_plain("\n".join(error.traceback)).splitlines()[-4:])
