@@ -37,7 +37,7 @@ results-training: .venv/ready  ## the training runs behind notebook 03, into res
 	for seed in 0 1 2; do $(BIN)/python -m involution_utils.training conv_classifier --seed $$seed || exit 1; done
 
 assets: .venv/ready  ## the trained model that ships with the package, for notebook 04
-	$(BIN)/python -m involution_utils.training involution_classifier --seed 0 --results runs/assets \
+	$(BIN)/python -m involution_utils.training involution_classifier --seed 0 --results .training-state/assets \
 		--save involution_utils/assets/involution_classifier.keras
 
 lock: .venv/ready  ## requirements.lock and environment.yml anew from pyproject.toml

@@ -269,7 +269,7 @@ def main(arguments=None):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=Path("results/training"), help="folder of the records")
     parser.add_argument("--save", type=Path, help="file (.keras) for the trained model, without its optimiser")
-    parser.add_argument("--state", type=Path, default=Path("runs/state"), help="folder of the resumable state")
+    parser.add_argument("--state", type=Path, default=Path(".training-state"), help="folder of the resumable state")
     options = parser.parse_args(arguments)
 
     built_with = {name: json.loads(value) for name, value in (item.split("=", 1) for item in options.argument)}

@@ -120,7 +120,7 @@ def test_wrong_parameters_are_named(parameters, words):
 
 
 def test_right_parameters_pass():
-    check_parameters(dataset="auto", epochs=1, batch_size=1, seed=0, train_size=None, test_size=10, output_dir="runs")
+    check_parameters(dataset="auto", epochs=1, batch_size=1, seed=0, train_size=None, test_size=10, output_dir="models")
 
 
 def test_train_refuses_before_it_begins(shapes):
