@@ -22,6 +22,7 @@ from pathlib import Path
 import nbformat
 import papermill
 from nbconvert import HTMLExporter
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,8 +104,8 @@ def _save_figures(notebook, folder, name):
 
 
 def _save_page(notebook, path):
-    """Render one notebook; links to other notebooks become links to their pages."""
-    page, _ = HTMLExporter().from_notebook_node(notebook)
+    """Render one notebook: of a progress bar its last state, and links to other notebooks lead to their pages."""
+    page, _ = HTMLExporter(preprocessors=[CoalesceStreamsPreprocessor]).from_notebook_node(notebook)
     path.write_text(re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', page))
 
 
