@@ -68,7 +68,7 @@ def _bare(axes):
 
 @_styled
 def image_grid(images, titles, columns=5, size=1.5):
-    """Draw images in a grid, each under its title.
+    """Draw images in a grid, each under its title; an empty grid if there are none.
 
     Args:
         images: (N, H, W, 3) or (N, H, W), uint8 or floats in [0, 1].
@@ -76,7 +76,7 @@ def image_grid(images, titles, columns=5, size=1.5):
         columns: images in a row.
         size: width of a panel in inches.
     """
-    rows = -(-len(images) // columns)
+    rows = max(1, -(-len(images) // columns))
     figure, axes = _panels(rows, columns, size, size * 1.18)
     for axis in axes.flat:
         _bare(axis)

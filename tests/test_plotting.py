@@ -63,6 +63,12 @@ def test_maps_of_one_layer_share_a_scale_and_layers_do_not():
     assert scales[0] != scales[3]
 
 
+def test_a_grid_of_no_images_is_empty():
+    figure = plotting.image_grid(np.zeros((0, 8, 8, 3)), [], columns=5)
+    assert images_of(figure) == []
+    assert plotting.show(figure, alt="no image").data
+
+
 def test_signed_heat_maps_are_centred_on_zero():
     drawn = images_of(plotting.heat_maps({"a": np.array([[-1.0, 3.0]]), "b": np.array([[0.0, 0.5]])}, signed=True))
     low, high = drawn[0].get_clim()
