@@ -1,4 +1,4 @@
-"""`Involution2D`, the layer, and `KernelGenerator`, which makes its kernels."""
+"""`Involution2D`, the layer, and what makes its kernels: `KernelGenerator` and `AttentionKernelGenerator`."""
 
 import keras
 from keras import ops
@@ -10,11 +10,69 @@ from involution_utils.ops import (
     standardize_data_format,
     standardize_padding,
     standardize_pair,
+    window_products,
 )
 
 
+class _Generator(keras.layers.Layer):
+    """What makes kernels: the windows they are for, and the shapes."""
+
+    def __init__(self, kernel_size, strides, groups, reduction_ratio, dilation_rate, padding, **kwargs):
+        super().__init__(**kwargs)
+        self.kernel_size = standardize_pair(kernel_size, "kernel_size")
+        self.strides = standardize_pair(strides, "strides")
+        self.groups = _positive_integer(groups, "groups")
+        self.reduction_ratio = _positive_integer(reduction_ratio, "reduction_ratio")
+        self.dilation_rate = standardize_pair(dilation_rate, "dilation_rate")
+        self.padding = standardize_padding(padding)
+
+    def build(self, input_shape):
+        """Make what averages the blocks of one stride; no weights."""
+        _check_input_shape(input_shape, "channels_last", self.name)
+        settings = {"padding": "same", "data_format": "channels_last", "dtype": self.dtype_policy}
+        self.pool = keras.layers.AveragePooling2D(self.strides, name="pool", **settings)
+
+    def _middles(self, inputs):
+        """The mean of the block in the middle of every window."""
+        sizes = ops.shape(inputs)[1:3]
+        means = inputs if self.strides == (1, 1) else self.pool(inputs)
+        if self.padding == "same":
+            return means
+        pads = ((0, 0), (0, 0)) if self.padding == "valid" else self.padding
+        counts = output_sizes(sizes, self.kernel_size, self.strides, self.dilation_rate, self.padding)
+        for axis in (0, 1):
+            middle = (self.kernel_size[axis] - 1) * self.dilation_rate[axis] // 2 - pads[axis][0]
+            first = (middle + -sizes[axis] % self.strides[axis] // 2) // self.strides[axis]
+            blocks = ops.shape(means)[axis + 1]
+            if is_integer(sizes[axis]) and (first, counts[axis]) == (0, blocks):
+                continue
+            means = ops.take(means, ops.clip(ops.arange(counts[axis]) + first, 0, blocks - 1), axis + 1)
+        return means
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the flat kernels for inputs of `input_shape`."""
+        _check_input_shape(input_shape, "channels_last", self.name)
+        sizes = output_sizes(input_shape[1:3], self.kernel_size, self.strides, self.dilation_rate, self.padding)
+        return (input_shape[0], *sizes, self.kernel_size[0] * self.kernel_size[1] * self.groups)
+
+    def compute_output_spec(self, inputs):
+        """Return the shape and type of the flat kernels for symbolic `inputs`."""
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
+
+    def get_config(self):
+        """Return the arguments that make this layer again."""
+        return super().get_config() | {
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "groups": self.groups,
+            "reduction_ratio": self.reduction_ratio,
+            "dilation_rate": self.dilation_rate,
+            "padding": self.padding,
+        }
+
+
 @keras.saving.register_keras_serializable("involution_utils")
-class KernelGenerator(keras.layers.Layer):
+class KernelGenerator(_Generator):
     """Makes one kernel per place and group out of the pixels there, as in section 3.2 of the paper.
 
     A 1 x 1 convolution reduces the channels, normalization and ReLU follow, and a second 1 x 1 convolution spans
@@ -58,16 +116,10 @@ class KernelGenerator(keras.layers.Layer):
         span_bias_initializer="zeros",
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.kernel_size = standardize_pair(kernel_size, "kernel_size")
-        self.strides = standardize_pair(strides, "strides")
-        self.groups = _positive_integer(groups, "groups")
-        self.reduction_ratio = _positive_integer(reduction_ratio, "reduction_ratio")
+        super().__init__(kernel_size, strides, groups, reduction_ratio, dilation_rate, padding, **kwargs)
         self.hidden_channels = (
             None if hidden_channels is None else _positive_integer(hidden_channels, "hidden_channels")
         )
-        self.dilation_rate = standardize_pair(dilation_rate, "dilation_rate")
-        self.padding = standardize_padding(padding)
         self.use_bias = use_bias
         if isinstance(normalization, dict):
             normalization = keras.saving.deserialize_keras_object(normalization)
@@ -78,11 +130,10 @@ class KernelGenerator(keras.layers.Layer):
 
     def build(self, input_shape):
         """Make the two convolutions for inputs of `input_shape`."""
-        _check_input_shape(input_shape, "channels_last", self.name)
+        super().build(input_shape)
         hidden = self.hidden_channels or max(1, input_shape[-1] // self.reduction_ratio)
         taps = self.kernel_size[0] * self.kernel_size[1]
         settings = {"data_format": "channels_last", "dtype": self.dtype_policy}
-        self.pool = keras.layers.AveragePooling2D(self.strides, padding="same", name="pool", **settings)
         self.reduce = keras.layers.Conv2D(hidden, 1, use_bias=self.use_bias, name="reduce", **settings)
         self.normalize = self.normalization
         if self.normalization == "batch":
@@ -102,50 +153,93 @@ class KernelGenerator(keras.layers.Layer):
         x = x if self.normalize is None else self.normalize(x)
         return self.span(ops.relu(x))
 
-    def _middles(self, inputs):
-        """The mean of the block in the middle of every window."""
-        sizes = ops.shape(inputs)[1:3]
-        means = inputs if self.strides == (1, 1) else self.pool(inputs)
-        if self.padding == "same":
-            return means
-        pads = ((0, 0), (0, 0)) if self.padding == "valid" else self.padding
-        counts = output_sizes(sizes, self.kernel_size, self.strides, self.dilation_rate, self.padding)
-        for axis in (0, 1):
-            middle = (self.kernel_size[axis] - 1) * self.dilation_rate[axis] // 2 - pads[axis][0]
-            first = (middle + -sizes[axis] % self.strides[axis] // 2) // self.strides[axis]
-            blocks = ops.shape(means)[axis + 1]
-            if is_integer(sizes[axis]) and (first, counts[axis]) == (0, blocks):
-                continue
-            means = ops.take(means, ops.clip(ops.arange(counts[axis]) + first, 0, blocks - 1), axis + 1)
-        return means
-
-    def compute_output_shape(self, input_shape):
-        """Return the shape of the flat kernels for inputs of `input_shape`."""
-        _check_input_shape(input_shape, "channels_last", self.name)
-        sizes = output_sizes(input_shape[1:3], self.kernel_size, self.strides, self.dilation_rate, self.padding)
-        return (input_shape[0], *sizes, self.kernel_size[0] * self.kernel_size[1] * self.groups)
-
-    def compute_output_spec(self, inputs):
-        """Return the shape and type of the flat kernels for symbolic `inputs`."""
-        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
-
     def get_config(self):
         """Return the arguments that make this layer again."""
         normalization = self.normalization
         if isinstance(normalization, keras.layers.Layer):
             normalization = keras.saving.serialize_keras_object(normalization)
         return super().get_config() | {
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "groups": self.groups,
-            "reduction_ratio": self.reduction_ratio,
             "hidden_channels": self.hidden_channels,
-            "dilation_rate": self.dilation_rate,
-            "padding": self.padding,
             "use_bias": self.use_bias,
             "normalization": normalization,
             "span_bias_initializer": keras.initializers.serialize(self.span_bias_initializer),
         }
+
+
+@keras.saving.register_keras_serializable("involution_utils")
+class AttentionKernelGenerator(_Generator):
+    """Makes the kernels of local self-attention: softmax(query . key) over the window, an involution too.
+
+    Two 1 x 1 convolutions without bias make queries and keys; each group is a head. The weight of a tap is the
+    softmax, over the taps inside the image, of the head's query at the middle times its key under the tap, divided by
+    the square root of the channels of a head, plus a learned bias of the tap (relative position). Unlike those of a
+    `KernelGenerator`, a kernel depends on all pixels of its window, its values are positive and add up to one.
+
+    Args:
+        kernel_size: integer or pair, height and width of the kernels.
+        strides: integer or pair; the query of a place is that of the mean of the block in the middle of its window.
+        groups: integer, the number of heads.
+        reduction_ratio: integer, queries and keys have `channels // reduction_ratio` channels in all, rounded down to
+            a multiple of `groups`, and at least one a head.
+        dilation_rate: integer or pair, the step from one tap of a kernel to the next.
+        padding: `"same"`, `"valid"` or `((top, bottom), (left, right))`, as in `Involution2D`.
+        use_position_bias: whether a bias per tap and head is learned; it starts at zero.
+        **kwargs: arguments of every Keras layer, such as `name` and `dtype`.
+
+    Input shape: `(batch, height, width, channels)`.
+
+    Output shape: `(batch, new_height, new_width, kernel_height * kernel_width * groups)`; read as
+        `(..., kernel_height, kernel_width, groups)`, the group runs fastest.
+
+    Raises:
+        ValueError: if an argument is out of its range, or the input does not have rank 4.
+    """
+
+    def __init__(
+        self,
+        kernel_size=7,
+        strides=1,
+        groups=1,
+        reduction_ratio=4,
+        dilation_rate=1,
+        padding="same",
+        use_position_bias=True,
+        **kwargs,
+    ):
+        super().__init__(kernel_size, strides, groups, reduction_ratio, dilation_rate, padding, **kwargs)
+        self.use_position_bias = use_position_bias
+
+    def build(self, input_shape):
+        """Make the convolutions and the bias for inputs of `input_shape`."""
+        super().build(input_shape)
+        self.key_channels = self.groups * max(1, input_shape[-1] // self.reduction_ratio // self.groups)
+        settings = {"use_bias": False, "data_format": "channels_last", "dtype": self.dtype_policy}
+        self.query = keras.layers.Conv2D(self.key_channels, 1, name="query", **settings)
+        self.key = keras.layers.Conv2D(self.key_channels, 1, name="key", **settings)
+        self.query.build(input_shape)
+        self.key.build(input_shape)
+        if self.use_position_bias:
+            shape = (*self.kernel_size, self.groups)
+            self.position_bias = self.add_weight(shape=shape, initializer="zeros", name="position_bias")
+
+    def call(self, inputs):
+        """Return the kernels of `inputs`, flat."""
+        window = {"strides": self.strides, "dilation_rate": self.dilation_rate, "padding": self.padding}
+        queries = self.query(self._middles(inputs)) * (self.groups / self.key_channels) ** 0.5
+        scores = window_products(queries, self.key(inputs), self.kernel_size, self.groups, **window)
+        if self.use_position_bias:
+            scores = scores + self.position_bias
+        ones = ops.ones((1, *ops.shape(inputs)[1:3], 1), scores.dtype)
+        inside = window_products(
+            ops.ones((1, *ops.shape(queries)[1:3], 1), scores.dtype), ones, self.kernel_size, **window
+        )
+        scores = ops.where(inside > 0, scores, -3e4)  # a number that float16 can hold
+        flat = ops.reshape(scores, (*ops.shape(scores)[:3], self.kernel_size[0] * self.kernel_size[1], self.groups))
+        return ops.reshape(ops.softmax(flat, axis=3), (*ops.shape(scores)[:3], flat.shape[3] * self.groups))
+
+    def get_config(self):
+        """Return the arguments that make this layer again."""
+        return super().get_config() | {"use_position_bias": self.use_position_bias}
 
 
 @keras.saving.register_keras_serializable("involution_utils")

@@ -60,6 +60,44 @@ def involution(inputs, kernels, strides=1, dilation_rate=1, padding="same", data
     return ops.transpose(outputs, (0, 3, 1, 2)) if channels_first else outputs
 
 
+def window_products(queries, inputs, kernel_size, groups=1, strides=1, dilation_rate=1, padding="same"):
+    """Multiply the vector at each place of `queries` by those of `inputs` that its window sees, group by group.
+
+    The result is the derivative of T by `kernels`; as the scores of local self-attention it is used on the way forward.
+
+    Args:
+        queries: floating-point tensor of shape `(batch, H', W', C)`.
+        inputs: tensor of shape `(batch, H, W, C)` and the same type; outside the image it is zero.
+        kernel_size: positive integer or pair, the size of the window.
+        groups: into how many equal groups of neighbouring channels the vectors are cut.
+        strides: positive integer or pair, the step from one place to the next.
+        dilation_rate: positive integer or pair, the step from one tap to the next.
+        padding: as in `involution`.
+
+    Returns:
+        Tensor of shape `(batch, H', W', K_h, K_w, groups)`.
+
+    Raises:
+        ValueError: if an argument is out of its range or the shapes do not fit.
+    """
+    pairs = {"kernel_size": kernel_size, "strides": strides, "dilation_rate": dilation_rate}
+    size, strides, dilation = (standardize_pair(pair, name) for name, pair in pairs.items())
+    padding, queries, inputs = (
+        standardize_padding(padding),
+        ops.convert_to_tensor(queries),
+        ops.convert_to_tensor(inputs),
+    )
+    window = _Window(size, groups, strides, dilation, padding)
+    kernels = ops.zeros((*ops.shape(queries)[:3], *size, groups), queries.dtype)
+    _check_shapes(inputs, kernels, strides, dilation, padding)
+    if queries.shape[-1] != inputs.shape[-1]:
+        raise ValueError(
+            f"`queries` of shape {tuple(queries.shape)} and `inputs` of shape {tuple(inputs.shape)} must have the same "
+            "number of channels."
+        )
+    return _derivative("kernels", {"inputs": inputs, "outputs": queries, "kernels": kernels}, window)
+
+
 def _derivative(wanted, tensors, window):
     """Differentiate T by the tensor called `wanted`; of that tensor itself, only shape and type matter."""
     known = [name for name in ("inputs", "kernels", "outputs") if name != wanted]

@@ -1,4 +1,4 @@
-"""`Involution2D` and `KernelGenerator`: shapes, arithmetic, serialisation, and what they refuse."""
+"""`Involution2D` and its kernel generators: shapes, arithmetic, serialisation, and what they refuse."""
 
 import re
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from involution_utils.layers import Involution2D, KernelGenerator
+from involution_utils.layers import AttentionKernelGenerator, Involution2D, KernelGenerator
 from involution_utils.ops import involution
 
 BACKEND = keras.backend.backend()
@@ -317,3 +317,82 @@ def test_bad_arguments_are_refused_by_name(build, message):
     keras.utils.clear_session()
     with pytest.raises(ValueError, match=re.escape(message)):
         build()
+
+
+# Local self-attention
+
+
+def attention_kernels(inputs, query, key, bias, kernel_size, groups, strides, dilation, pads):
+    """The kernels of local self-attention, place by place; the query comes from the mean of the block in the middle."""
+    batch, height, width, _ = inputs.shape
+    extents = [(k - 1) * dilation + 1 for k in kernel_size]
+    places = [(n + sum(p) - e) // strides + 1 for n, p, e in zip((height, width), pads, extents, strict=True)]
+    kernels = np.zeros((batch, *places, *kernel_size, groups))
+    keys = inputs @ key
+    channels = key.shape[1] // groups
+    for n, i, j, g in np.ndindex(batch, *places, groups):
+        own = slice(g * channels, (g + 1) * channels)
+        middle = inputs[n, i * strides : (i + 1) * strides, j * strides : (j + 1) * strides].mean((0, 1)) @ query
+        scores = {}
+        for u, v in np.ndindex(*kernel_size):
+            y, x = i * strides + u * dilation - pads[0][0], j * strides + v * dilation - pads[1][0]
+            if 0 <= y < height and 0 <= x < width:
+                scores[u, v] = middle[own] @ keys[n, y, x, own] / channels**0.5 + bias[u, v, g]
+        largest = max(scores.values())
+        total = sum(np.exp(score - largest) for score in scores.values())
+        for (u, v), score in scores.items():
+            kernels[n, i, j, u, v, g] = np.exp(score - largest) / total
+    return kernels
+
+
+@pytest.mark.parametrize(
+    ("settings", "pads", "size"),
+    [
+        ({"kernel_size": 3}, ((1, 1), (1, 1)), (5, 6)),
+        ({"kernel_size": (3, 5), "groups": 4}, ((1, 1), (2, 2)), (4, 7)),
+        ({"kernel_size": 3, "dilation_rate": 2}, ((2, 2), (2, 2)), (6, 5)),
+        ({"kernel_size": 3, "strides": 2, "padding": ((1, 1), (1, 1))}, ((1, 1), (1, 1)), (6, 8)),
+        ({"kernel_size": 5, "padding": ((2, 2), (2, 2))}, ((2, 2), (2, 2)), (3, 3)),
+    ],
+)
+def test_attention_kernels_are_those_of_the_loop(settings, pads, size):
+    settings = {"groups": 2, "reduction_ratio": 1, "strides": 1, "dilation_rate": 1} | settings
+    layer = AttentionKernelGenerator(**settings)
+    inputs = images(2, *size, 8)
+    layer.build(inputs.shape)
+    bias = images(*layer.position_bias.shape)
+    layer.position_bias.assign(bias)
+    query, key = (ops.convert_to_numpy(conv.kernel)[0, 0] for conv in (layer.query, layer.key))
+    taps, groups = layer.kernel_size, settings["groups"]
+    expected = attention_kernels(
+        inputs, query, key, bias, taps, groups, settings["strides"], settings["dilation_rate"], pads
+    )
+    flat = ops.convert_to_numpy(layer(inputs))
+    assert flat.shape == layer.compute_output_shape(inputs.shape)
+    assert_close(flat.reshape(expected.shape), expected, 1e-5)
+    np.testing.assert_allclose(flat.reshape(*expected.shape[:3], -1, groups).sum(3), 1, rtol=1e-5)
+    assert np.array_equal(flat.reshape(expected.shape) == 0, expected == 0)
+
+
+def test_an_involution_with_attention_takes_any_size_and_is_saved_and_loaded(tmp_path):
+    generator = AttentionKernelGenerator(3, groups=2, use_position_bias=False)
+    inputs = keras.Input((None, None, 8))
+    model = keras.Model(inputs, Involution2D(3, groups=2, kernel_generator=generator)(inputs))
+    model.save(tmp_path / "attention.keras")
+    loaded = keras.saving.load_model(tmp_path / "attention.keras")
+    for size in ((5, 6), (9, 4)):
+        assert_close(model(images(2, *size, 8)), loaded(images(2, *size, 8)), 1e-6)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_training_reaches_every_weight_of_the_attention(policy):
+    layer = Involution2D(
+        3, groups=2, kernel_generator=AttentionKernelGenerator(3, groups=2, dtype=policy), dtype=policy
+    )
+    model = keras.Sequential([keras.Input((6, 6, 8)), layer, keras.layers.Conv2D(1, 1)])
+    before = [weight.copy() for weight in model.get_weights()]
+    model.compile(keras.optimizers.Adam(0.01), "mse", jit_compile=False)
+    model.fit(images(16, 6, 6, 8), images(16, 6, 6, 1), epochs=3, verbose=0)
+    after = model.get_weights()
+    assert all(np.isfinite(weight).all() for weight in after)
+    assert not any(np.allclose(*pair) for pair in zip(before, after, strict=True))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from involution_utils import ops as our_ops
-from involution_utils.ops import involution
+from involution_utils.ops import involution, window_products
 
 BACKEND = keras.backend.backend()
 only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="a matter of TensorFlow alone")
@@ -440,3 +440,42 @@ def test_bad_input_is_refused_with_the_argument_its_value_and_what_would_be_righ
     pattern = ".*".join(map(re.escape, message.split(".*")))
     with pytest.raises(ValueError, match=pattern):
         involution(**arguments)
+
+
+# The scores of local self-attention
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(),
+        Case(sizes=(4, 7), kernel_size=(3, 5), groups=1, channels_per_group=4),
+        Case(sizes=(7, 6), strides=(2, 1), dilation=(1, 2), padding=((1, 1), (2, 2))),
+        Case(sizes=(6, 6), padding="valid", groups=4, channels_per_group=1),
+    ],
+)
+def test_window_products_are_those_of_the_loop(case):
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(case.batch, *case.sizes, case.channels)).astype("float32")
+    queries = rng.normal(size=(case.batch, *case.places, case.channels)).astype("float32")
+    expected = np.zeros((case.batch, *case.places, *case.kernel_size, case.groups))
+    padded = np.pad(inputs, [(0, 0), *case.pads, (0, 0)])
+    for i, j, u, v, c in np.ndindex(*case.places, *case.kernel_size, case.channels):
+        y, x = i * case.strides[0] + u * case.dilation[0], j * case.strides[1] + v * case.dilation[1]
+        expected[:, i, j, u, v, c // case.channels_per_group] += queries[:, i, j, c] * padded[:, y, x, c]
+    settings = case.kernel_size, case.groups, case.strides, case.dilation, case.padding
+    found = window_products(ops.convert_to_tensor(queries), ops.convert_to_tensor(inputs), *settings)
+    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("queries", "inputs", "groups", "words"),
+    [
+        ((1, 5, 5, 4), (1, 5, 5, 8), 2, "same number of channels"),
+        ((1, 4, 5, 4), (1, 5, 5, 4), 2, "need"),
+        ((1, 5, 5, 4), (1, 5, 5, 4), 3, "groups"),
+    ],
+)
+def test_window_products_refuse_what_does_not_fit(queries, inputs, groups, words):
+    with pytest.raises(ValueError, match=words):
+        window_products(np.zeros(queries, "float32"), np.zeros(inputs, "float32"), 3, groups)
