@@ -10,6 +10,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's C++ code: err
 
 _HOMES = {
     "involution": "ops",
+    "window_products": "ops",
+    "AttentionKernelGenerator": "layers",
     "Involution2D": "layers",
     "KernelGenerator": "layers",
     "conv_classifier": "models",
@@ -18,8 +20,22 @@ _HOMES = {
     "spatial_share": "models",
     "ImageDataset": "data",
     "load_dataset": "data",
+    "rednet": "models",
+    "small_rednet": "models",
     **dict.fromkeys(
-        ("check_parameters", "load_results", "load_trained", "record", "save_json", "save_model", "train"), "training"
+        (
+            "check_parameters",
+            "cosine_adamw",
+            "load_results",
+            "load_trained",
+            "mean_interval",
+            "record",
+            "record_path",
+            "save_json",
+            "save_model",
+            "train",
+        ),
+        "training",
     ),
 }
 __all__ = list(_HOMES)

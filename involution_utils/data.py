@@ -499,8 +499,10 @@ class Batches(keras.utils.PyDataset):
         labels: `(N,)` integers.
         batch_size: Images in a batch; the last one holds what is left.
         shuffle: Whether each epoch has an order of its own, over all images; otherwise they come as they are.
-        seed: Fixes the orders.
+        seed: Fixes the orders, and the augmentation.
         initial_epoch: Number of the first epoch.
+        augment: Whether to mirror half of the images, and to shift each by up to 4 pixels up or down and left or right,
+            its border repeated; drawn anew in every epoch.
 
     Returns:
         At index `i`, batch `i` of the present epoch: images, float32 in [0, 1], and labels.
@@ -509,12 +511,12 @@ class Batches(keras.utils.PyDataset):
         ValueError: Images and labels differ in number, or `batch_size` is not a whole number of at least 1.
     """
 
-    def __init__(self, images, labels, batch_size=256, shuffle=True, seed=0, initial_epoch=0):
+    def __init__(self, images, labels, batch_size=256, shuffle=True, seed=0, initial_epoch=0, augment=False):
         super().__init__()
         if len(images) != len(labels):
             raise ValueError(f"There are {len(images)} images and {len(labels)} labels: one label an image, please.")
         self.images, self.labels, self.shuffle, self.seed = images, labels, shuffle, seed
-        self.batch_size = _whole_number("batch_size", batch_size, 1)
+        self.batch_size, self.augment = _whole_number("batch_size", batch_size, 1), augment
         self.epoch, self._begun = initial_epoch, False
 
     @property
@@ -543,7 +545,18 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.images[chosen].astype(np.float32) / 255, self.labels[chosen]
+        images = self._moved(chosen, index) if self.augment else self.images[chosen]
+        return images.astype(np.float32) / 255, self.labels[chosen]
+
+    def _moved(self, chosen, index):
+        """The images `chosen`, mirrored and shifted as epoch and number of the batch have it."""
+        rng, (height, width) = np.random.default_rng((self.seed, self.epoch, index)), self.images.shape[1:3]
+        rows, columns = (
+            np.clip(np.arange(size) + rng.integers(-4, 5, (len(chosen), 1)), 0, size - 1) for size in (height, width)
+        )
+        mirrored = rng.random((len(chosen), 1)) < 0.5
+        columns = np.where(mirrored, columns[:, ::-1], columns)
+        return self.images[chosen[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 def _main():

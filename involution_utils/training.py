@@ -23,17 +23,19 @@ import zlib
 from pathlib import Path
 
 import keras
+import scipy.stats
 import tqdm
 import tqdm.keras
 
 from involution_utils.data import Batches, ParameterError, load_dataset
 
 
-def check_parameters(*, dataset=None, output_dir=None, train_size=None, test_size=None, **whole_numbers):
+def check_parameters(*, dataset=None, rule=None, output_dir=None, train_size=None, test_size=None, **whole_numbers):
     """Check a notebook's parameters before anything long begins.
 
     Args:
         dataset: "auto", "cifar10" or "shapes"; None where a notebook has none.
+        rule: "width", "parameters", "multiply_adds" or "time", what networks have in common; None as above.
         output_dir: name of a folder, which need not exist.
         train_size: number of training images, or None for all.
         test_size: number of test images, or None for all.
@@ -42,8 +44,14 @@ def check_parameters(*, dataset=None, output_dir=None, train_size=None, test_siz
     Raises:
         ParameterError: naming the parameter, its value and what would be right.
     """
-    if dataset is not None and dataset not in ("auto", "cifar10", "shapes"):
-        raise ParameterError(f'dataset must be "auto", "cifar10" or "shapes", not {dataset!r}.')
+    choices = {
+        "dataset": (dataset, ("auto", "cifar10", "shapes")),
+        "rule": (rule, ("width", "parameters", "multiply_adds", "time")),
+    }
+    for name, (value, allowed) in choices.items():
+        if value is not None and value not in allowed:
+            *others, last = (f'"{choice}"' for choice in allowed)
+            raise ParameterError(f"{name} must be {', '.join(others)} or {last}, not {value!r}.")
     if output_dir is not None and not (isinstance(output_dir, str) and output_dir.strip()):
         raise ParameterError(f"output_dir must be the name of a folder, not {output_dir!r}.")
     sizes = {"train_size": (train_size, 50_000), "test_size": (test_size, 10_000)}
@@ -62,7 +70,9 @@ def _is_whole(value):
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def train(model, dataset, epochs, batch_size=256, seed=0, *, optimizer="adam", resume_dir=None, verbose=1):
+def train(
+    model, dataset, epochs, batch_size=256, seed=0, *, optimizer="adam", augment=False, resume_dir=None, verbose=1
+):
     """Compile `model` and fit it to `dataset`, with the test images as validation data.
 
     The loss is sparse categorical cross-entropy from logits. `seed` fixes the order of the images in every epoch; the
@@ -74,7 +84,8 @@ def train(model, dataset, epochs, batch_size=256, seed=0, *, optimizer="adam", r
         epochs: passes over the training images, at least 1.
         batch_size: images in a batch; the last batch of an epoch may be smaller.
         seed: a whole number, at least 0.
-        optimizer: as for `model.compile`; the default is Adam at its default rate.
+        optimizer: as for `model.compile`; the default is Adam at its default rate. `cosine_adamw` makes another.
+        augment: whether to mirror and shift the training images at random, as `Batches` does.
         resume_dir: a folder for the state after each epoch: called again with the same arguments after an
             interruption, `train` goes on from there. None keeps no state.
         verbose: 1 shows a progress bar, 0 nothing.
@@ -86,16 +97,13 @@ def train(model, dataset, epochs, batch_size=256, seed=0, *, optimizer="adam", r
         ParameterError: a ValueError, if epochs, batch_size or seed is not a whole number in its range.
     """
     check_parameters(epochs=epochs, batch_size=batch_size, seed=seed)
-    model.compile(
-        optimizer=optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        jit_compile=_compile_whole_model(),
-    )
-    batches = Batches(dataset.x_train, dataset.y_train, batch_size, seed=seed)
+    compile_model(model, optimizer)
+    batches = Batches(dataset.x_train, dataset.y_train, batch_size, seed=seed, augment=augment)
     callbacks = [_Epochs(batches)]
     if resume_dir is not None:
-        what = zlib.crc32(model.to_json().encode())  # a model of the same name may have other arguments
+        # A model of the same name may have other arguments or another recipe.
+        recipe = json.dumps([keras.optimizers.serialize(model.optimizer), augment], sort_keys=True, default=str)
+        what = zlib.crc32((model.to_json() + recipe).encode())
         run = f"{model.name}-{what:08x}-{dataset.name}-{len(dataset.x_train)}"
         state = Path(resume_dir) / f"{run}-epochs{epochs}-batch{batch_size}-seed{seed}"
         state.mkdir(parents=True, exist_ok=True)
@@ -119,11 +127,38 @@ def train(model, dataset, epochs, batch_size=256, seed=0, *, optimizer="adam", r
     return history
 
 
+def cosine_adamw(dataset, epochs, batch_size, peak=5e-3, weight_decay=0.05):
+    """AdamW whose learning rate climbs to `peak` during the first epoch, then falls to zero along a cosine.
+
+    Args:
+        dataset: the `ImageDataset` to train on.
+        epochs: as given to `train`.
+        batch_size: as given to `train`.
+        peak: the highest learning rate.
+        weight_decay: as in `keras.optimizers.AdamW`.
+    """
+    steps = math.ceil(len(dataset.x_train) / batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps * (epochs - 1)), warmup_target=peak, warmup_steps=steps
+    )
+    return keras.optimizers.AdamW(rate, weight_decay=weight_decay)
+
+
 def _read_history(path):
     """Read what CSVLogger wrote; of an epoch that was repeated after an interruption, the last row counts."""
     with open(path, newline="") as file:
         rows = {int(row.pop("epoch")): row for row in csv.DictReader(file)}
     return {name: [float(rows[epoch][name]) for epoch in sorted(rows)] for name in rows[0]}
+
+
+def compile_model(model, optimizer="adam"):
+    """Compile `model` as `train` does: cross-entropy from logits, accuracy, XLA where it pays."""
+    model.compile(
+        optimizer=optimizer,
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=_compile_whole_model(),
+    )
 
 
 def _compile_whole_model():
@@ -215,16 +250,29 @@ def record(model, dataset, history, **settings):
     }
 
 
-def load_results(pattern):
+def record_path(folder, model, arguments, seed):
+    """Return where the record of a run on the command line is kept."""
+    variant = "".join(f"-{name}{value}" for name, value in arguments.items())
+    return Path(folder) / f"{model}{variant}-seed{seed}.json"
+
+
+def mean_interval(values):
+    """Return the mean of at least two `values` and the ends of its 95 % confidence interval, by Student's t."""
+    mean = statistics.mean(values)
+    half = scipy.stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
+    return float(mean), float(mean - half), float(mean + half)
+
+
+def load_results(pattern, at_least=1):
     """Return the committed records whose path below `results/` matches `pattern`, in the order of their names.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if there are fewer than `at_least`.
     """
     package = Path(__file__).resolve().parent
     folder = package / "results" if (package / "results").exists() else package.parent / "results"
     paths = sorted(folder.glob(pattern))
-    if not paths:
+    if len(paths) < at_least:
         raise FileNotFoundError(f"no results match {pattern!r}; `make help` lists the targets that make them")
     return [json.loads(path.read_text()) for path in paths]
 
@@ -257,7 +305,7 @@ def main(arguments=None):
     from involution_utils import models
 
     parser = argparse.ArgumentParser(prog="python -m involution_utils.training", description=__doc__.split("\n\n")[0])
-    parser.add_argument("model", choices=["conv_classifier", "involution_classifier"])
+    parser.add_argument("model", choices=["conv_classifier", "involution_classifier", "small_rednet"])
     parser.add_argument(
         "--argument", action="append", default=[], metavar="NAME=VALUE", help="an argument of the model"
     )
@@ -267,28 +315,32 @@ def main(arguments=None):
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--recipe", default="adam", choices=["adam", "augmented"], help="see notebook 06")
     parser.add_argument("--results", type=Path, default=Path("results/training"), help="folder of the records")
     parser.add_argument("--save", type=Path, help="file (.keras) for the trained model, without its optimiser")
     parser.add_argument("--state", type=Path, default=Path(".training-state"), help="folder of the resumable state")
     options = parser.parse_args(arguments)
 
     built_with = {name: json.loads(value) for name, value in (item.split("=", 1) for item in options.argument)}
-    variant = "".join(f"-{name}{value}" for name, value in built_with.items())
-    path = options.results / f"{options.model}{variant}-seed{options.seed}.json"
+    path = record_path(options.results, options.model, built_with, options.seed)
     if path.exists():
         print(f"{path} is there already")
         return
     dataset = load_dataset(options.dataset, options.train_size, options.test_size)
     settings = {"epochs": options.epochs, "batch_size": options.batch_size, "seed": options.seed}
+    recipe = {}
+    if options.recipe == "augmented":
+        recipe = {"optimizer": cosine_adamw(dataset, options.epochs, options.batch_size), "augment": True}
     memory = _peak_memory()
     keras.utils.set_random_seed(options.seed)
     model = getattr(models, options.model)(dataset.x_train.shape[1:], len(dataset.class_names), **built_with)
-    history = train(model, dataset, **settings, resume_dir=options.state)
+    history = train(model, dataset, **settings, **recipe, resume_dir=options.state)
     if options.save:
         bare = keras.models.clone_model(model)
         bare.set_weights(model.get_weights())
         save_model(bare, options.save)
-    result = record(model, dataset, history, arguments=built_with, **settings)
+    result = record(model, dataset, history, arguments=built_with, recipe=options.recipe, **settings)
+    result["multiply_adds"] = models.multiply_adds(model)
     result["peak_memory_mib"] = memory and round(_peak_memory() - memory)
     result["command"] = "python -m involution_utils.training " + shlex.join(arguments or sys.argv[1:])
     save_json(result, path)

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import http.server
 import io
+import itertools
 import os
 import pickle
 import resource
@@ -640,6 +641,41 @@ def test_setting_the_epoch_sets_the_order():
     feed, ahead = data.Batches(images, np.arange(40), 8), data.Batches(images, np.arange(40), 8, initial_epoch=3)
     feed.epoch = 3
     np.testing.assert_array_equal(feed[2][1], ahead[2][1])
+
+
+def test_augmented_images_are_mirrored_and_shifted_with_their_border_repeated():
+    images = np.random.default_rng(0).integers(0, 256, (300, 6, 7, 3), np.uint8)
+    feed = data.Batches(images, np.arange(300), batch_size=150, augment=True, seed=3)
+    seen, rows, columns = [], np.arange(6), np.arange(7)
+    for pictures, labels in (feed[0], feed[1]):
+        for picture, label in zip(np.rint(pictures * 255), labels, strict=True):
+            found = [
+                (down, right, mirrored)
+                for down, right, mirrored in itertools.product(range(-4, 5), range(-4, 5), (False, True))
+                if np.array_equal(
+                    picture,
+                    images[label][np.clip(rows + down, 0, 5)][:, np.clip(columns + right, 0, 6)][
+                        :, :: -1 if mirrored else 1
+                    ],
+                )
+            ]
+            assert len(found) == 1
+            seen += found
+    for choices, values in zip(zip(*seen, strict=True), (range(-4, 5), range(-4, 5), (False, True)), strict=True):
+        assert set(choices) == set(values)
+
+
+def test_augmentation_depends_on_seed_epoch_and_batch_alone():
+    images = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), np.uint8)
+
+    def batch(seed=0, epoch=0, index=1):
+        return data.Batches(images, np.arange(64), 16, False, seed, initial_epoch=epoch, augment=True)[index][0]
+
+    np.testing.assert_array_equal(batch(), batch())
+    assert not np.array_equal(batch(), batch(seed=1))
+    assert not np.array_equal(batch(), batch(epoch=1))
+    same = data.Batches(np.tile(images[:16], (2, 1, 1, 1)), np.arange(32), 16, shuffle=False, augment=True)
+    assert not np.array_equal(same[0][0], same[1][0])
 
 
 # ---- shapes ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,16 @@ import pytest
 from involution_utils import training
 from involution_utils.data import load_dataset
 from involution_utils.models import involution_classifier
-from involution_utils.training import ParameterError, check_parameters, record, save_json, save_model, train
+from involution_utils.training import (
+    ParameterError,
+    check_parameters,
+    cosine_adamw,
+    mean_interval,
+    record,
+    save_json,
+    save_model,
+    train,
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +75,39 @@ def test_a_model_with_other_arguments_does_not_resume_the_state_of_another(shape
     assert not np.allclose(model.get_weights()[0], begin)
 
 
+@pytest.mark.parametrize(
+    "recipe", [{"augment": True}, {"optimizer": "sgd"}, {"optimizer": keras.optimizers.Adam(0.01)}]
+)
+def test_another_recipe_does_not_resume_the_state_of_this_one(shapes, tmp_path, monkeypatch, recipe):
+    monkeypatch.setattr(training.shutil, "rmtree", lambda path: None)  # the state of a whole training is left behind
+    expected = trained_weights(shapes, 0)[1]
+    np.testing.assert_array_equal(trained_weights(shapes, 0, resume_dir=tmp_path)[1], expected)
+    other = trained_weights(shapes, 0, resume_dir=tmp_path, **recipe)[1]
+    assert not np.allclose(other, expected)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_rate_climbs_for_an_epoch_and_falls_to_zero(shapes):
+    rate = cosine_adamw(shapes, epochs=5, batch_size=100, peak=0.01)._learning_rate  # 600 images: 6 steps an epoch
+    values = [float(rate(step)) for step in (0, 3, 6, 18, 30)]
+    np.testing.assert_allclose(values, [0, 0.005, 0.01, 0.005, 0], atol=1e-6)
+    assert float(cosine_adamw(shapes, epochs=1, batch_size=100, peak=0.01)._learning_rate(5)) > 0
+
+
+def test_the_interval_is_students():
+    assert mean_interval([0.5, 0.7]) == pytest.approx((0.6, 0.6 - 12.7062 * 0.1, 0.6 + 12.7062 * 0.1), rel=1e-4)
+    assert mean_interval([1, 2, 3]) == pytest.approx((2, 2 - 4.30265 / 3**0.5, 2 + 4.30265 / 3**0.5), rel=1e-4)
+
+
 SCRIPT = """
 import sys
 import keras, numpy as np
-from involution_utils import involution_classifier, load_dataset, train
+from involution_utils import cosine_adamw, involution_classifier, load_dataset, train
 dataset = load_dataset("shapes", train_size=1500, test_size=50)
 keras.utils.set_random_seed(0)
 model = involution_classifier(start_as_mean=True)
-history = train(model, dataset, epochs=6, batch_size=50, seed=0, resume_dir=sys.argv[1], verbose=0)
+recipe = {"optimizer": cosine_adamw(dataset, epochs=6, batch_size=50), "augment": True}
+history = train(model, dataset, epochs=6, batch_size=50, seed=0, **recipe, resume_dir=sys.argv[1], verbose=0)
 assert len(history["loss"]) == 6, history
 np.save(sys.argv[2], np.concatenate([np.ravel(weight) for weight in model.get_weights()]))
 """
