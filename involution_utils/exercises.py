@@ -461,7 +461,7 @@ def check_kernel_map(answer):
 
 
 def check_spatial_share(answer):
-    """Check `spatial_share(kernels)`.
+    """Check `my_share(kernels)`.
 
     Args:
         answer: function of kernels (N, H, W, K, K) of one group that returns which share of their variance lies across
@@ -470,7 +470,7 @@ def check_spatial_share(answer):
             places of all images, averaged over taps. Variances divide by the count (NumPy's default, `ddof=0`).
     """
 
-    def spatial_share(kernels, *, ddof=0):
+    def my_share(kernels, *, ddof=0):
         return kernels.var(axis=(1, 2), ddof=ddof).mean() / kernels.var(axis=(0, 1, 2), ddof=ddof).mean()
 
     mistakes = {
@@ -478,11 +478,11 @@ def check_spatial_share(answer):
             lambda k: k.var(axis=(3, 4)).mean() / k.var(axis=(0, 1, 2)).mean(),
             lambda k: k.var(axis=(3, 4)).mean() / k.var(),
         ),
-        "this is the share that lies between the means of the images.": lambda k: 1 - spatial_share(k),
+        "this is the share that lies between the means of the images.": lambda k: 1 - my_share(k),
         "the taps are summed before the variance is taken; take it for each tap.": (
-            lambda k: spatial_share(k.sum(axis=(3, 4), keepdims=True))
+            lambda k: my_share(k.sum(axis=(3, 4), keepdims=True))
         ),
-        "the ratio is upside down.": lambda k: 1 / spatial_share(k),
+        "the ratio is upside down.": lambda k: 1 / my_share(k),
         "this is the variance within the images; divide it by the whole.": lambda k: k.var(axis=(1, 2)).mean(),
         "the whole variance also mixes the taps; below the line, too, take it for each tap.": (
             lambda k: k.var(axis=(1, 2)).mean() / k.var()
@@ -491,12 +491,12 @@ def check_spatial_share(answer):
             lambda k: (k.var(axis=(1, 2)) / k.var(axis=(0, 1, 2))).mean(),
             lambda k: (k.var(axis=(1, 2)).mean(axis=0) / k.var(axis=(0, 1, 2))).mean(),
         ),
-        "these variances divide by the count less one; divide by the count.": lambda k: spatial_share(k, ddof=1),
+        "these variances divide by the count less one; divide by the count.": lambda k: my_share(k, ddof=1),
         "these are standard deviations, not variances.": (
             lambda k: k.std(axis=(1, 2)).mean() / k.std(axis=(0, 1, 2)).mean(),
-            lambda k: spatial_share(k) ** 0.5,
+            lambda k: my_share(k) ** 0.5,
         ),
-        "a share lies between 0 and 1; this is a percentage.": lambda k: 100 * spatial_share(k),
+        "a share lies between 0 and 1; this is a percentage.": lambda k: 100 * my_share(k),
     }
     draw = np.random.default_rng(5).normal
     cases = []
@@ -504,7 +504,7 @@ def check_spatial_share(answer):
         taps = np.linspace(0.5, 2, size * size).reshape(size, size)  # taps differ in mean and spread, images in mean
         places, means = draw(size=(images, height, width, size, size)), draw(size=(images, 1, 1, size, size))
         cases.append((taps * (1 + 0.8 * means + places),))
-    return _judge(answer, cases, spatial_share, "within images over the whole; the rest lies between images.", mistakes)
+    return _judge(answer, cases, my_share, "within images over the whole; the rest lies between images.", mistakes)
 
 
 def check_softmax_kernels(answer):
@@ -546,6 +546,237 @@ def check_softmax_kernels(answer):
     small, large = (random.integers(-8, 9, size) / 4 for size in ((1, 2, 3, 3, 3, 2), (2, 4, 3, 3, 3, 4)))
     large += random.choice((-2000, 2000), (2, 4, 3, 1, 1, 4))
     return _judge(answer, [(small,), (large,)], normalise, "the taps of every kernel add up to 1.", mistakes)
+
+
+# 05 Self-attention
+
+
+def check_window_pairs(answer):
+    """Check `window_pairs(height, width, kernel_size)`.
+
+    Args:
+        answer: function that returns how many pairs of a place and a neighbour in its window (itself included) an
+            image has, neighbours outside the image left out; kernel_size is odd.
+    """
+
+    def along(size, radius):
+        return sum(abs(i - j) <= radius for i in range(size) for j in range(size))
+
+    def window_pairs(height, width, kernel_size):
+        return along(height, kernel_size // 2) * along(width, kernel_size // 2)
+
+    def diamond(h, w, k):
+        steps = [(abs(i), abs(j)) for i in range(-k, k + 1) for j in range(-k, k + 1) if abs(i) + abs(j) <= k // 2]
+        return sum(max(0, h - i) * max(0, w - j) for i, j in steps)
+
+    mistakes = {
+        "windows at the border hang over the edge; count only neighbours inside the image.": lambda h, w, k: (
+            h * w * k * k
+        ),
+        "this is attention over all places; a window ends after kernel_size // 2 steps.": lambda h, w, k: (h * w) ** 2,
+        "the windows at the border are smaller, but they are there.": (
+            lambda h, w, k: max(0, h - k + 1) * max(0, w - k + 1) * k * k
+        ),
+        "the window reaches kernel_size // 2 steps to either side, not kernel_size.": (
+            lambda h, w, k: along(h, k) * along(w, k)
+        ),
+        "a pixel is its own neighbour, too.": lambda h, w, k: window_pairs(h, w, k) - h * w,
+        "the window is a square: its corners belong to it.": diamond,
+    }
+    cases = [(3, 3, 3), (4, 7, 3), (6, 5, 5), (9, 8, 3)]
+    return _judge(answer, cases, window_pairs, "rows and columns count independently: multiply.", mistakes)
+
+
+def check_attention_parameters(answer):
+    """Check `attention_parameters(channels, kernel_size, groups, reduction_ratio)`.
+
+    Args:
+        answer: function that returns the number of weights of an `AttentionKernelGenerator` with a position bias;
+            reduction_ratio and groups divide the channels evenly.
+    """
+
+    def attention_parameters(channels, kernel_size, groups, reduction_ratio):
+        return 2 * channels * (channels // reduction_ratio) + kernel_size**2 * groups
+
+    count = attention_parameters
+    mistakes = {
+        "queries and keys have a convolution each.": lambda c, k, g, r: c * (c // r) + k * k * g,
+        "values are not part of the generator.": lambda c, k, g, r: 3 * c * (c // r) + k * k * g,
+        "the position bias is missing.": lambda c, k, g, r: 2 * c * (c // r),
+        "each group (head) has position biases of its own.": lambda c, k, g, r: count(c, k, 1, r),
+        "queries and keys are reduced: channels // reduction_ratio of them.": lambda c, k, g, r: 2 * c * c + k * k * g,
+        "these 1x1 convolutions have no bias.": lambda c, k, g, r: count(c, k, g, r) + 2 * (c // r),
+        "the groups share out the channels of queries and keys; they do not multiply them.": (
+            lambda c, k, g, r: 2 * c * (c // r) * g + k * k * g
+        ),
+    }
+    cases = [(8, 3, 2, 2), (16, 5, 4, 4), (64, 7, 4, 4), (32, 3, 1, 2)]
+    praise = "two 1x1 convolutions, and a number for each tap and head."
+    return _judge(answer, cases, attention_parameters, praise, mistakes)
+
+
+def check_attention_kernels(answer):
+    """Check `attention_kernels(scores, inside)`.
+
+    Args:
+        answer: function of scores (H, W, K, K, G) and of inside (H, W, K, K), true where a tap lies inside the image;
+            it returns kernels of the shape of the scores: for each place and group the softmax over the taps inside,
+            0 at those outside.
+    """
+
+    def attention_kernels(scores, inside, *, axis=(2, 3), masked=-np.inf):
+        powers = np.exp(np.where(inside[..., None], scores, masked))
+        return powers / powers.sum(axis=axis, keepdims=True)
+
+    def everywhere(scores, axis=(2, 3)):
+        return attention_kernels(scores, np.ones(scores.shape[:4], bool), axis=axis)
+
+    mistakes = {
+        "taps outside the image get a weight; none should reach there.": lambda s, i: everywhere(s),
+        "taps outside still count in the sum: mask before the softmax, not after it.": (
+            lambda s, i: everywhere(s) * i[..., None]
+        ),
+        "a score of 0 is no mask: exp(0) is 1; -inf gives the weight 0.": (
+            lambda s, i: attention_kernels(s, i, masked=0),
+            lambda s, i: everywhere(s * i[..., None]),
+        ),
+        "the mask is upside down: it is true where a tap lies inside.": lambda s, i: attention_kernels(s, ~i),
+        "the heads share one sum; each has a kernel of its own.": lambda s, i: attention_kernels(s, i, axis=(2, 3, 4)),
+        "the softmax goes over one axis of the kernel; all taps together should add up to 1.": (
+            lambda s, i: attention_kernels(s, i, axis=2),
+            lambda s, i: attention_kernels(s, i, axis=3),
+        ),
+        "the exponentials are not divided by their sum.": (
+            lambda s, i: np.exp(s) * i[..., None],
+            lambda s, i: np.exp(np.where(i[..., None], s, -np.inf)),
+        ),
+    }
+    random, cases = np.random.default_rng(7), []
+    for height, width, size, groups in ((3, 3, 3, 2), (4, 3, 3, 1), (2, 6, 5, 3)):
+        steps = np.arange(size) - size // 2
+        rows, columns = (np.arange(n)[:, None] + steps for n in (height, width))
+        row_in, column_in = ((x >= 0) & (x < n) for x, n in ((rows, height), (columns, width)))
+        inside = row_in[:, None, :, None] & column_in[None, :, None, :]
+        cases.append((random.normal(size=(*inside.shape, groups)), inside))
+    return _judge(
+        answer, cases, attention_kernels, "only what is there gets a weight, and all of it adds up to 1.", mistakes
+    )
+
+
+# 06 A fair comparison
+
+
+def check_operator_parameters(answer):
+    """Check `operator_parameters(channels, kernel_size, group_channels, reduction_ratio)`.
+
+    Args:
+        answer: function that returns the weights (full convolution, depthwise convolution, involution) of a spatial
+            operator without biases on that many channels; the involution's are those of a
+            `KernelGenerator(use_bias=False)` with batch normalization.
+    """
+
+    def involution(c, k, n, r, *, norm=2, bias=1, taps=None):
+        hidden = c // r
+        return hidden * (c + norm) + (hidden + bias) * (taps or k * k * (c // n))
+
+    def operator_parameters(channels, kernel_size, group_channels, reduction_ratio, **change):
+        c, taps = channels, kernel_size**2
+        return taps * c * c, taps * c, involution(c, kernel_size, group_channels, reduction_ratio, **change)
+
+    count = operator_parameters
+    mistakes = {
+        "batch normalisation has a scale and a shift for each hidden channel.": lambda *sizes: count(*sizes, norm=0),
+        "no gradient trains the moving mean and variance.": lambda *sizes: count(*sizes, norm=4),
+        "the second convolution of the generator does have a bias.": lambda *sizes: count(*sizes, bias=0),
+        "there are channels // group_channels groups, not group_channels.": (
+            lambda c, k, n, r: count(c, k, n, r, taps=k * k * n)
+        ),
+        "a kernel of size K has K rows and K columns.": (
+            lambda c, k, n, r: (k * c * c, k * c, involution(c, k, n, r, taps=k * (c // n))),
+            lambda c, k, n, r: (k * c * c, k * c, involution(c, k, n, r)),
+        ),
+        "a full convolution has a kernel for each pair of channels, a depthwise one for each channel.": (
+            lambda c, k, n, r: (k * k * c, k * k * c, involution(c, k, n, r)),
+            lambda c, k, n, r: (k * k * c, k * k * c * c, involution(c, k, n, r)),
+            lambda c, k, n, r: (k * k * c * c, k * k, involution(c, k, n, r)),
+        ),
+    }
+    cases = [(16, 3, 16, 4), (32, 5, 16, 4), (64, 7, 8, 2), (256, 3, 16, 4)]
+    return _judge(answer, cases, operator_parameters, "K*K*C*C, K*K*C, and what makes the kernels.", mistakes)
+
+
+def check_paired_interval(answer):
+    """Check `paired_interval(one, other)`.
+
+    Args:
+        answer: function of two lists of 3 to 6 accuracies, run by run with the same seed, that returns (low, high),
+            the 95 % Student interval of the mean of one - other. The t values for 3, 4, 5 and 6 runs are 4.303,
+            3.182, 2.776 and 2.571.
+    """
+    quantiles = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}
+
+    def around(middle, half):
+        return middle - half, middle + half
+
+    def paired_interval(one, other, *, ddof=1, root=0.5, t=None):
+        d = np.subtract(one, other)
+        return around(d.mean(), (t or quantiles[len(d)]) * d.std(ddof=ddof) / len(d) ** root)
+
+    def unpaired(one, other):
+        n = len(one)
+        spread = np.sqrt(np.var(one, ddof=1) + np.var(other, ddof=1))
+        return around(np.mean(one) - np.mean(other), quantiles[n] * spread / np.sqrt(n))
+
+    mistakes = {
+        "this adds the spreads of both lists; subtract run by run first, then take the spread.": unpaired,
+        "the difference is one - other.": lambda a, b: paired_interval(b, a),
+        "the standard deviation divides by n; for a sample it divides by n - 1.": lambda a, b: paired_interval(
+            a, b, ddof=0
+        ),
+        "1.96 holds for many runs; for so few, take Student's t.": lambda a, b: paired_interval(a, b, t=1.96),
+        "this is the spread of single differences; that of their mean is smaller by a root.": (
+            lambda a, b: paired_interval(a, b, root=0)
+        ),
+        "the two ends are swapped.": lambda a, b: paired_interval(a, b)[::-1],
+    }
+    cases = [([0.81, 0.83, 0.8], [0.79, 0.82, 0.77]), ([0.6, 0.71, 0.52, 0.66], [0.62, 0.7, 0.55, 0.6])]
+    cases += [([0.5, 0.42, 0.61, 0.33, 0.48, 0.57], [0.4, 0.45, 0.5, 0.3, 0.41, 0.59])]
+    return _judge(
+        answer, cases, paired_interval, "the differences by seed are one sample; the rest is as before.", mistakes
+    )
+
+
+def check_multiply_adds(answer):
+    """Check `multiply_adds(height, width, channels, filters, kernel_size, strides)`.
+
+    Args:
+        answer: function that returns the multiply-adds of a `keras.layers.Conv2D` with padding "same" for one image.
+    """
+
+    def multiply_adds(height, width, channels, filters, kernel_size, strides):
+        return -(-height // strides) * -(-width // strides) * kernel_size**2 * channels * filters
+
+    count = multiply_adds
+    mistakes = {
+        "the kernel is applied once for every place of the output; with strides these are fewer.": (
+            lambda h, w, c, f, k, s: count(h, w, c, f, k, 1)
+        ),
+        'with "same", an odd size with a stride of 2 is rounded up, not down.': (
+            lambda h, w, c, f, k, s: (h // s) * (w // s) * k * k * c * f
+        ),
+        "each output channel looks at all input channels.": lambda h, w, c, f, k, s: count(h, w, 1, f, k, s),
+        "there is a kernel for each output channel.": lambda h, w, c, f, k, s: count(h, w, c, 1, k, s),
+        "a kernel of size K has K rows and K columns.": lambda h, w, c, f, k, s: count(h, w, c, f, k, s) // k,
+        "a multiplication and the addition that follows it count as one.": lambda *sizes: 2 * count(*sizes),
+        "these are the weights; each is used once for every place of the output.": (
+            lambda h, w, c, f, k, s: k * k * c * f
+        ),
+        "biases are additions without a multiplication: they do not count.": (
+            lambda h, w, c, f, k, s: count(h, w, c, f, k, s) + count(h, w, 1, f, 1, s)
+        ),
+    }
+    cases = [(4, 4, 2, 3, 3, 1), (7, 5, 3, 4, 3, 2), (32, 32, 16, 8, 5, 1), (9, 10, 4, 6, 7, 3)]
+    return _judge(answer, cases, multiply_adds, "places of the output, times the weights of the kernels.", mistakes)
 
 
 # What all checks share

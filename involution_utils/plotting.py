@@ -9,10 +9,12 @@ import io
 
 import matplotlib
 import matplotlib.cbook
+import matplotlib.ticker
 import numpy as np
 import PIL.Image
 from IPython.display import Image, Markdown
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
@@ -198,6 +200,44 @@ def spread(groups, label, own=None):
     return figure
 
 
+@_styled
+def trade_offs(table, intervals):
+    """Draw test accuracy against four costs: parameters, multiply-adds, training time and peak memory.
+
+    Args:
+        table: dict from a rule to a dict from an operator to the records of its runs; a colour an operator, a marker a
+            rule.
+        intervals: function from a list of accuracies to (mean, low, high), the point and its bar.
+    """
+    costs = {
+        "trainable parameters": lambda run: run["trainable_parameters"],
+        "multiply-adds an image": lambda run: run["multiply_adds"],
+        "training time (s)": lambda run: run["seconds_per_epoch"] * run["epochs"],
+        "peak memory (MiB)": lambda run: run["peak_memory_mib"],
+    }
+    figure, axes = _panels(2, 2, 4.2, 3.2)
+    operators = list(next(iter(table.values())))
+    for marker, by_operator in zip("os^D", table.values(), strict=False):
+        for colour, operator in zip(OKABE_ITO, operators, strict=False):
+            runs = by_operator[operator]
+            mean, low, high = intervals([run["test_accuracy"] for run in runs])
+            for axis, cost in zip(axes.flat, costs.values(), strict=True):
+                x = np.median([cost(run) for run in runs])
+                bar = [[mean - low], [high - mean]]
+                axis.errorbar(x, mean, bar, fmt=marker, color=colour, ms=6, lw=1, capsize=2, alpha=0.8)
+    for axis, name in zip(axes.flat, costs, strict=True):
+        axis.set(xlabel=name, ylabel="test accuracy")
+        axis.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter())
+        axis.grid(alpha=0.3)
+    handles = [Line2D([], [], marker="o", ls="", color=c, label=o) for c, o in zip(OKABE_ITO, operators, strict=False)]
+    handles += [
+        Line2D([], [], marker=m, ls="", color="grey", label=f"equal {rule.replace('_', '-')}")
+        for m, rule in zip("os^D", table, strict=False)
+    ]
+    figure.legend(handles=handles, loc="outside right upper", frameon=False)
+    return figure
+
+
 def photograph(size=160):
     """Return a square portrait, (size, size, 3) uint8: Grace Hopper, in the public domain, shipped with Matplotlib."""
     with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
@@ -206,12 +246,23 @@ def photograph(size=160):
     return np.asarray(image.crop((0, 0, side, side)).resize((size, size), PIL.Image.Resampling.LANCZOS))
 
 
-def difference(one, other):
-    """Say how far apart two arrays are: "largest difference 0" or the power of ten that it stays below."""
+def difference(one, other, below=None):
+    """Say how far apart two arrays are: "largest difference 0" or the power of ten that it stays below.
+
+    Args:
+        one: an array.
+        other: an array of the same shape.
+        below: if the difference is smaller than this power of ten, say no more: rounding is not the same everywhere.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
     one, other = np.asarray(one, float), np.asarray(other, float)
     if one.shape != other.shape:
         raise ValueError(f"arrays to compare must have the same shape, not {one.shape} and {other.shape}")
     largest = np.abs(one - other).max()
+    if below is not None and largest < below:
+        return Markdown(f"largest difference: below {below:.0e}")
     power = "0" if largest == 0 else f"below 1e{int(np.floor(np.log10(largest))) + 1:+03d}"
     return Markdown(f"largest difference: {power}")
 

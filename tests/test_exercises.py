@@ -444,6 +444,141 @@ for name, hint, wrong in [
     mistake("softmax_kernels", hint, name)(wrong)
 
 
+# window_pairs
+def near_pairs(height, width, reach):
+    places = [(i, j) for i in range(height) for j in range(width)]
+    return sum(reach(abs(a - c), abs(b - d)) for a, b in places for c, d in places)
+
+
+@solution("window_pairs")
+def counted_pairs(height, width, kernel_size):
+    return near_pairs(height, width, lambda i, j: max(i, j) <= kernel_size // 2)
+
+
+for name, hint, wrong in [
+    ("border", "hang over the edge", lambda h, w, k: h * w * k * k),
+    ("all_places", "over all places", lambda h, w, k: near_pairs(h, w, lambda i, j: True)),
+    ("inside_only", "are smaller, but", lambda h, w, k: max(h - 2 * (k // 2), 0) * max(w - 2 * (k // 2), 0) * k**2),
+    ("too_far", "not kernel_size", lambda h, w, k: near_pairs(h, w, lambda i, j: max(i, j) <= k)),
+    ("not_itself", "its own neighbour", lambda h, w, k: counted_pairs(h, w, k) - h * w),
+    ("diamond", "its corners", lambda h, w, k: near_pairs(h, w, lambda i, j: i + j <= k // 2)),
+]:
+    mistake("window_pairs", hint, name)(wrong)
+
+
+# attention_parameters
+@solution("attention_parameters")
+def attention_parameters(channels, kernel_size, groups, reduction_ratio):
+    keys = channels // reduction_ratio
+    return channels * keys + channels * keys + kernel_size * kernel_size * groups
+
+
+for name, hint, wrong in [
+    ("shared", "a convolution each", lambda c, k, g, r: c * c // r + k * k * g),
+    ("values", "values are not", lambda c, k, g, r: 3 * c * c // r + k * k * g),
+    ("no_positions", "position bias is missing", lambda c, k, g, r: 2 * c * c // r),
+    ("one_bias", "biases of its own", lambda c, k, g, r: 2 * c * c // r + k * k),
+    ("no_reduction", "are reduced", lambda c, k, g, r: 2 * c * c + k * k * g),
+    ("biases", "have no bias", lambda c, k, g, r: 2 * (c + 1) * (c // r) + k * k * g),
+    ("times_heads", "do not multiply", lambda c, k, g, r: (2 * c * c // r + k * k) * g),
+]:
+    mistake("attention_parameters", hint, name)(wrong)
+
+
+# attention_kernels
+@solution("attention_kernels")
+def by_loops(scores, inside):
+    kernels = np.zeros(scores.shape)
+    for i, j, g in np.ndindex(*scores.shape[:2], scores.shape[4]):
+        powers = np.exp(scores[i, j, ..., g][inside[i, j]])
+        kernels[i, j, ..., g][inside[i, j]] = powers / powers.sum()
+    return kernels
+
+
+def shares(powers, axis=(2, 3)):
+    return powers / powers.sum(axis, keepdims=True)
+
+
+for name, hint, wrong in [
+    ("no_mask", "none should reach there", lambda s, i: shares(np.exp(s))),
+    ("mask_last", "before the softmax", lambda s, i: np.where(i[..., None], shares(np.exp(s)), 0)),
+    ("zero_scores", "no mask", lambda s, i: shares(np.exp(np.where(i[..., None], s, 0)))),
+    ("upside_down", "upside down", lambda s, i: shares(np.exp(np.where(i[..., None], -np.inf, s)))),
+    ("with_heads", "share one sum", lambda s, i: shares(np.exp(s) * i[..., None], (2, 3, 4))),
+    ("one_axis", "one axis", lambda s, i: shares(np.exp(s) * i[..., None], 3)),
+    ("no_sum", "not divided", lambda s, i: np.exp(s) * i[..., None]),
+]:
+    mistake("attention_kernels", hint, name)(wrong)
+
+
+# operator_parameters
+@solution("operator_parameters")
+def operator_parameters(channels, kernel_size, group_channels, reduction_ratio, norm=2, bias=1):
+    hidden, taps = channels // reduction_ratio, kernel_size * kernel_size
+    made = channels * hidden + norm * hidden + (hidden + bias) * taps * channels // group_channels
+    return taps * channels * channels, taps * channels, made
+
+
+for name, hint, wrong in [
+    ("no_norm", "a scale and a shift", lambda *sizes: operator_parameters(*sizes, norm=0)),
+    ("moving", "moving mean", lambda *sizes: operator_parameters(*sizes, norm=4)),
+    ("no_bias", "does have a bias", lambda *sizes: operator_parameters(*sizes, bias=0)),
+    ("groups", "not group_channels", lambda c, k, n, r: operator_parameters(c, k, c // n, r)),
+    ("rows", "rows and K columns", lambda c, k, n, r: (k * c * c, k * c, operator_parameters(c, k, n, r)[2])),
+    (
+        "depthwise",
+        "each pair of channels",
+        lambda c, k, n, r: (k * k * c, k * k * c, operator_parameters(c, k, n, r)[2]),
+    ),
+]:
+    mistake("operator_parameters", hint, name)(wrong)
+
+
+# paired_interval
+@solution("paired_interval")
+def paired_interval(one, other, ddof=1, t=None, n=None):
+    differences = [a - b for a, b in zip(one, other, strict=True)]
+    t = t or {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}[len(differences)]
+    half = t * np.std(differences, ddof=ddof) / math.sqrt(n or len(differences))
+    return np.mean(differences) - half, np.mean(differences) + half
+
+
+def two_samples(one, other):
+    t = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}[len(one)]
+    half = t * math.sqrt((np.var(one, ddof=1) + np.var(other, ddof=1)) / len(one))
+    return np.mean(one) - np.mean(other) - half, np.mean(one) - np.mean(other) + half
+
+
+for name, hint, wrong in [
+    ("unpaired", "run by run", two_samples),
+    ("turned", "one - other", lambda a, b: paired_interval(b, a)),
+    ("population", "n - 1", lambda a, b: paired_interval(a, b, ddof=0)),
+    ("normal", "Student's t", lambda a, b: paired_interval(a, b, t=1.96)),
+    ("single", "smaller by a root", lambda a, b: paired_interval(a, b, n=1)),
+    ("ends", "swapped", lambda a, b: paired_interval(a, b)[::-1]),
+]:
+    mistake("paired_interval", hint, name)(wrong)
+
+
+# multiply_adds
+@solution("multiply_adds")
+def multiply_adds(height, width, channels, filters, kernel_size, strides):
+    places = math.ceil(height / strides) * math.ceil(width / strides)
+    return places * kernel_size * kernel_size * channels * filters
+
+
+for name, hint, wrong in [
+    ("no_strides", "these are fewer", lambda h, w, c, f, k, s: multiply_adds(h, w, c, f, k, 1)),
+    ("floor", "rounded up", lambda h, w, c, f, k, s: multiply_adds(h // s, w // s, c, f, k, 1)),
+    ("no_input_channels", "all input channels", lambda h, w, c, f, k, s: multiply_adds(h, w, 1, f, k, s)),
+    ("one_filter", "each output channel.", lambda h, w, c, f, k, s: multiply_adds(h, w, c, 1, k, s)),
+    ("one_row", "rows and K columns", lambda h, w, c, f, k, s: multiply_adds(h, w, c, f, k, s) // k),
+    ("flops", "count as one", lambda *sizes: 2 * multiply_adds(*sizes)),
+    ("weights", "these are the weights", lambda h, w, c, f, k, s: k * k * c * f),
+]:
+    mistake("multiply_adds", hint, name)(wrong)
+
+
 # The tests
 
 CHECKS = sorted(name.removeprefix("check_") for name in dir(exercises) if name.startswith("check_"))
@@ -563,7 +698,7 @@ def test_a_result_instead_of_the_function_is_told():
 def test_the_solutions_agree_with_the_package():
     import keras
 
-    from involution_utils import Involution2D, involution
+    from involution_utils import AttentionKernelGenerator, Involution2D, KernelGenerator, involution
 
     for c, k, g, r in ((3, 3, 1, 2), (6, 5, 2, 4), (2, 3, 1, 4)):
         layer = Involution2D(kernel_size=k, groups=g, reduction_ratio=r)
@@ -576,6 +711,15 @@ def test_the_solutions_agree_with_the_package():
         return involution(*tensors, strides=stride, padding=((pad, pad), (pad, pad)))[0]
 
     assert verdict("involution", ours)
+    for c, k, g, r in ((8, 3, 2, 2), (64, 7, 4, 4)):
+        generator = AttentionKernelGenerator(k, groups=g, reduction_ratio=r)
+        generator.build((None, 8, 8, c))
+        assert generator.count_params() == attention_parameters(c, k, g, r)
+    for c, k, n, r in ((16, 3, 16, 4), (64, 7, 8, 2)):
+        generator = KernelGenerator(k, groups=c // n, reduction_ratio=r, use_bias=False)
+        generator.build((None, 8, 8, c))
+        assert sum(math.prod(w.shape) for w in generator.trainable_weights) == operator_parameters(c, k, n, r)[2]
+
     model = keras.Sequential([keras.Input((32, 32, 32)), keras.layers.Conv2D(64, kernel_size=5)])
     assert verdict("parameter_count", model.count_params())
 
