@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test lint bench lock links results-training assets
+.PHONY: help lab run test lint bench lock links results-training results-rednet results-lab results-ablation assets
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -16,7 +16,7 @@ help:  ## list the targets
 lab: .venv/ready  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
-run: .venv/ready  ## run notebooks 01 to 04 into runs/ (DATASET=auto EPOCHS=20 SEED=0 OUT=runs)
+run: .venv/ready  ## run all notebooks into runs/ (DATASET=auto EPOCHS=20 SEED=0 OUT=runs)
 	@$(BIN)/python -m involution_utils.series run --dataset "$(DATASET)" --epochs "$(EPOCHS)" --seed "$(SEED)" --out "$(OUT)"
 
 test: lint  ## every check: lint, unit tests on TensorFlow and JAX, the notebooks' outputs
@@ -35,6 +35,16 @@ results-training: .venv/ready  ## the training runs behind notebook 03, into res
 		$(BIN)/python -m involution_utils.training involution_classifier --seed $$seed && \
 		$(BIN)/python -m involution_utils.training involution_classifier --argument start_as_mean=true --seed $$seed || exit 1; done
 	for seed in 0 1 2; do $(BIN)/python -m involution_utils.training conv_classifier --seed $$seed || exit 1; done
+
+results-rednet: .venv/ready  ## the small RedNet of notebook 06, into results/rednet (resumes; over an hour)
+	for seed in 0 1 2; do $(BIN)/python -m involution_utils.training small_rednet --recipe augmented \
+		--batch-size 128 --seed $$seed --results results/rednet || exit 1; done
+
+results-lab: .venv/ready  ## the fair comparison of notebook 06, into results/lab (resumes; about an hour)
+	$(BIN)/python benchmarks/lab.py
+
+results-ablation: .venv/ready  ## the ablations of notebook 06, by papermill, into results/ablation (resumes; half an hour)
+	$(BIN)/python benchmarks/ablation.py
 
 assets: .venv/ready  ## the trained model that ships with the package, for notebook 04
 	$(BIN)/python -m involution_utils.training involution_classifier --seed 0 --results .training-state/assets \
