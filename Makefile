@@ -38,7 +38,7 @@ results-training: .venv/ready  ## the training runs behind notebook 03, into res
 
 results-rednet: .venv/ready  ## the small RedNet of notebook 06, into results/rednet (resumes; over an hour)
 	for seed in 0 1 2; do $(BIN)/python -m involution_utils.training small_rednet --recipe augmented \
-		--batch-size 128 --seed $$seed --results results/rednet || exit 1; done
+		--batch-size 64 --seed $$seed --results results/rednet || exit 1; done
 
 results-lab: .venv/ready  ## the fair comparison of notebook 06, into results/lab (resumes; about an hour)
 	$(BIN)/python benchmarks/lab.py

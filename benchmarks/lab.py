@@ -4,7 +4,7 @@
     python benchmarks/lab.py --list      # what belongs to the lab, and what is there
 
 Each run is a process of its own, `python -m involution_utils.training`, resumable; the step times that the rule
-"time" needs are measured once, side by side, into results/lab/steps.json.
+"time" needs are measured once, side by side, into results/lab/steps.json. The other numbers of a run are in its record.
 """
 
 import argparse
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 RESULTS = ROOT / "results" / "lab"
 SEEDS = 0, 1, 2
-EPOCHS, IMAGES, BATCH_SIZE = 5, 10_000, 128
+EPOCHS, IMAGES, BATCH_SIZE = 5, 10_000, 64
 
 
 def measure_steps():

@@ -746,17 +746,17 @@ def check_paired_interval(answer):
     )
 
 
-def check_multiply_adds(answer):
-    """Check `multiply_adds(height, width, channels, filters, kernel_size, strides)`.
+def check_conv2d_multiply_adds(answer):
+    """Check `conv2d_multiply_adds(height, width, channels, filters, kernel_size, strides)`.
 
     Args:
         answer: function that returns the multiply-adds of a `keras.layers.Conv2D` with padding "same" for one image.
     """
 
-    def multiply_adds(height, width, channels, filters, kernel_size, strides):
+    def conv2d_multiply_adds(height, width, channels, filters, kernel_size, strides):
         return -(-height // strides) * -(-width // strides) * kernel_size**2 * channels * filters
 
-    count = multiply_adds
+    count = conv2d_multiply_adds
     mistakes = {
         "the kernel is applied once for every place of the output; with strides these are fewer.": (
             lambda h, w, c, f, k, s: count(h, w, c, f, k, 1)
@@ -776,7 +776,9 @@ def check_multiply_adds(answer):
         ),
     }
     cases = [(4, 4, 2, 3, 3, 1), (7, 5, 3, 4, 3, 2), (32, 32, 16, 8, 5, 1), (9, 10, 4, 6, 7, 3)]
-    return _judge(answer, cases, multiply_adds, "places of the output, times the weights of the kernels.", mistakes)
+    return _judge(
+        answer, cases, conv2d_multiply_adds, "places of the output, times the weights of the kernels.", mistakes
+    )
 
 
 # What all checks share

@@ -236,8 +236,9 @@ def small_rednet(
 ):
     """Build a RedNet for images of 32x32 pixels, or the same network with another spatial operator in its place.
 
-    A 3x3 convolution and 2x2 max pooling, then four residual bottlenecks (1x1 convolution, spatial operator, 1x1
-    convolution) at half, a quarter (two) and an eighth of the image's size, global average pooling, the logits.
+    A 3x3 convolution and 2x2 max pooling, then five residual bottlenecks (1x1 convolution, spatial operator, 1x1
+    convolution) at half, a quarter (three) and an eighth of the image's size, global average pooling, the logits. Where
+    a block halves the size it doubles the channels: its shortcut averages 2x2 pixels and repeats the channels.
 
     Args:
         input_shape: (height, width, channels) of an image with values in [0, 1].
@@ -282,18 +283,15 @@ def small_rednet(
     def convolution(x, channels, name, kernel_size=1):
         return layers.Conv2D(channels, kernel_size, padding="same", use_bias=False, name=name)(x)
 
-    inputs = keras.Input(input_shape, name="image")
-    outputs = convolution(inputs, round(64 * width), "stem", 3)
+    inputs, channels = keras.Input(input_shape, name="image"), round(64 * width)
+    outputs = convolution(inputs, channels, "stem", 3)
     outputs = normalized(layers.MaxPooling2D(2, name="stem_pooling")(outputs), "stem")
-    for number, (middle, channels, strides) in enumerate(
-        [(32, 64, 1), (64, 128, 2), (64, 128, 1), (80, 176, 2)], start=1
-    ):
-        middle, channels, name = round(middle * width), round(channels * width), f"block_{number}"
-        shortcut = outputs
+    for number, (middle, strides) in enumerate([(32, 1), (64, 2), (64, 1), (64, 1), (80, 2)], start=1):
+        middle, name, shortcut = round(middle * width), f"block_{number}", outputs
         if strides > 1:
+            channels *= 2
             shortcut = layers.AveragePooling2D(strides, padding="same", name=f"{name}_shortcut_pooling")(shortcut)
-        if shortcut.shape[-1] != channels:
-            shortcut = convolution(shortcut, channels, f"{name}_shortcut")
+            shortcut = layers.Concatenate(name=f"{name}_shortcut")([shortcut, shortcut])
         outputs = normalized(convolution(outputs, middle, f"{name}_reduce"), f"{name}_reduce")
         outputs = normalized(spatial(middle, strides, f"{name}_{operator}")(outputs), f"{name}_{operator}")
         outputs = convolution(outputs, channels, f"{name}_expand")

@@ -560,23 +560,23 @@ for name, hint, wrong in [
     mistake("paired_interval", hint, name)(wrong)
 
 
-# multiply_adds
-@solution("multiply_adds")
-def multiply_adds(height, width, channels, filters, kernel_size, strides):
+# conv2d_multiply_adds
+@solution("conv2d_multiply_adds")
+def conv2d_multiply_adds(height, width, channels, filters, kernel_size, strides):
     places = math.ceil(height / strides) * math.ceil(width / strides)
     return places * kernel_size * kernel_size * channels * filters
 
 
 for name, hint, wrong in [
-    ("no_strides", "these are fewer", lambda h, w, c, f, k, s: multiply_adds(h, w, c, f, k, 1)),
-    ("floor", "rounded up", lambda h, w, c, f, k, s: multiply_adds(h // s, w // s, c, f, k, 1)),
-    ("no_input_channels", "all input channels", lambda h, w, c, f, k, s: multiply_adds(h, w, 1, f, k, s)),
-    ("one_filter", "each output channel.", lambda h, w, c, f, k, s: multiply_adds(h, w, c, 1, k, s)),
-    ("one_row", "rows and K columns", lambda h, w, c, f, k, s: multiply_adds(h, w, c, f, k, s) // k),
-    ("flops", "count as one", lambda *sizes: 2 * multiply_adds(*sizes)),
+    ("no_strides", "these are fewer", lambda h, w, c, f, k, s: conv2d_multiply_adds(h, w, c, f, k, 1)),
+    ("floor", "rounded up", lambda h, w, c, f, k, s: conv2d_multiply_adds(h // s, w // s, c, f, k, 1)),
+    ("no_input_channels", "all input channels", lambda h, w, c, f, k, s: conv2d_multiply_adds(h, w, 1, f, k, s)),
+    ("one_filter", "each output channel.", lambda h, w, c, f, k, s: conv2d_multiply_adds(h, w, c, 1, k, s)),
+    ("one_row", "rows and K columns", lambda h, w, c, f, k, s: conv2d_multiply_adds(h, w, c, f, k, s) // k),
+    ("flops", "count as one", lambda *sizes: 2 * conv2d_multiply_adds(*sizes)),
     ("weights", "these are the weights", lambda h, w, c, f, k, s: k * k * c * f),
 ]:
-    mistake("multiply_adds", hint, name)(wrong)
+    mistake("conv2d_multiply_adds", hint, name)(wrong)
 
 
 # The tests
