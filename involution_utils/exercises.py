@@ -97,46 +97,46 @@ def check_receptive_field(answer):
 
 
 def check_strided_convolution(answer):
-    """Check `convolve(image, kernel, stride)`.
+    """Check `convolve_strided(image, kernel, stride)`.
 
     Args:
         answer: function of an image (H, W), a kernel (K_h, K_w) and a stride. It returns the 2-D array that Keras's
             `Conv2D` computes from them with padding "valid".
     """
 
-    def convolve(image, kernel, stride, *, steps=None, count=lambda room, stride: room // stride + 1):
+    def convolve_strided(image, kernel, stride, *, steps=None, count=lambda room, stride: room // stride + 1):
         down, right = steps or (stride, stride)
         rows, columns = (count(n - k, stride) for n, k in zip(image.shape, kernel.shape, strict=True))
         windows = sliding_window_view(image, kernel.shape)[::down, ::right][:rows, :columns]
         return np.einsum("ijuv,uv->ij", windows, kernel)
 
     mistakes = {
-        "the kernel is flipped; Keras does not flip it.": lambda x, k, s: convolve(x, k[::-1, ::-1], s),
-        "rows and columns of the kernel are swapped.": lambda x, k, s: convolve(x, k.T, s),
+        "the kernel is flipped; Keras does not flip it.": lambda x, k, s: convolve_strided(x, k[::-1, ::-1], s),
+        "rows and columns of the kernel are swapped.": lambda x, k, s: convolve_strided(x, k.T, s),
         "the last window is missing: how many windows of 3 pixels fit into 5?": (
-            lambda x, k, s: convolve(x, k, s, count=lambda room, s: room // s),
-            lambda x, k, s: convolve(x, k, s, count=lambda room, s: -(-room // s)),
-            lambda x, k, s: convolve(x, k, s, count=lambda room, s: (room + 1) // s),
+            lambda x, k, s: convolve_strided(x, k, s, count=lambda room, s: room // s),
+            lambda x, k, s: convolve_strided(x, k, s, count=lambda room, s: -(-room // s)),
+            lambda x, k, s: convolve_strided(x, k, s, count=lambda room, s: (room + 1) // s),
         ),
         "the stride acts on one axis only.": (
-            lambda x, k, s: convolve(x, k, s, steps=(s, 1)),
-            lambda x, k, s: convolve(x, k, s, steps=(1, s)),
-            lambda x, k, s: convolve(x, k, s, steps=(s, 1), count=lambda room, s: None),
-            lambda x, k, s: convolve(x, k, s, steps=(1, s), count=lambda room, s: None),
+            lambda x, k, s: convolve_strided(x, k, s, steps=(s, 1)),
+            lambda x, k, s: convolve_strided(x, k, s, steps=(1, s)),
+            lambda x, k, s: convolve_strided(x, k, s, steps=(s, 1), count=lambda room, s: None),
+            lambda x, k, s: convolve_strided(x, k, s, steps=(1, s), count=lambda room, s: None),
         ),
         "the size is right, but where does the window of output (i, j) start?": (
-            lambda x, k, s: convolve(x, k, s, steps=(1, 1))
+            lambda x, k, s: convolve_strided(x, k, s, steps=(1, 1))
         ),
-        "the stride has no effect.": lambda x, k, s: convolve(x, k, 1),
+        "the stride has no effect.": lambda x, k, s: convolve_strided(x, k, 1),
         'the image is padded; with "valid" every window lies inside it.': (
-            lambda x, k, s: convolve(np.pad(x, [(n // 2, n // 2) for n in k.shape]), k, s)
+            lambda x, k, s: convolve_strided(np.pad(x, [(n // 2, n // 2) for n in k.shape]), k, s)
         ),
     }
     draw = np.random.default_rng(1).normal
     sizes = [((4, 5), (3, 3), 1), ((7, 10), (3, 3), 2), ((7, 5), (2, 3), 1), ((12, 10), (4, 2), 2)]
     sizes += [((9, 13), (3, 3), 3)]
     cases = [(draw(size=image), draw(size=kernel), stride) for image, kernel, stride in sizes]
-    return _judge(answer, cases, convolve, "kernel and window multiplied as they lie, a stride apart.", mistakes)
+    return _judge(answer, cases, convolve_strided, "kernel and window as they lie, a stride apart.", mistakes)
 
 
 # 02 Involution

@@ -82,6 +82,7 @@ def test_the_comparison_bites(tmp_path):
         ("03_training", {"dataset": "imagenet"}, "dataset must be"),
         ("04_kernels", {"dataset": "shapes", "test_size": 5000}, "test_size"),
         ("03_training", {"dataset": "shapes", "train_size": 20_000}, "train_size"),
+        ("06_fair_comparison", {"rule": "flops"}, 'rule must be "width", "parameters", "multiply_adds" or "time"'),
     ],
 )
 def test_wrong_parameters_stop_in_the_first_cells_with_one_sentence(name, parameters, sentence, tmp_path):
@@ -179,4 +180,11 @@ def test_ignored_cells_are_those_that_depend_on_data_training_or_time():
         path.stem: sum("nbval-ignore-output" in cell.metadata.get("tags", []) for cell in code_cells(read(path)))
         for path in PATHS
     }
-    assert ignored == {"01_convolution": 0, "02_involution": 1, "03_training": 8, "04_kernels": 4}
+    assert ignored == {
+        "01_convolution": 0,
+        "02_involution": 1,  # time
+        "03_training": 8,
+        "04_kernels": 4,
+        "05_self_attention": 1,  # losses of a training
+        "06_fair_comparison": 3,  # the data's source, a training, its result
+    }
