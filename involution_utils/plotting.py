@@ -333,6 +333,7 @@ def bars(named, xlabel):
             left += size
         axis.text(left + 0.01 * longest, row, f"{left:,}", va="center")
     axis.set(yticks=range(len(named)), yticklabels=named, xlabel=xlabel, xlim=(0, 1.12 * longest))
+    axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.invert_yaxis()
     return figure
 
