@@ -16,23 +16,28 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.lab import BATCH_SIZE, EPOCHS, IMAGES, SEEDS  # noqa: E402
 from involution_utils import record_path  # noqa: E402
 
+RESULTS = ROOT / "results" / "ablation"
 BASE = {"kernel_size": 5, "group_channels": 16, "reduction_ratio": 4, "normalization": "batch"}
 CHANGES = {"kernel_size": (3, 7), "group_channels": (4, 8), "reduction_ratio": (2, 8), "normalization": ("none",)}
 
 
+def runs():
+    """List every ablation: (arguments of the model, seed)."""
+    changes = [(name, value) for name, values in CHANGES.items() for value in values]
+    return [(BASE | {name: value}, seed) for seed in SEEDS for name, value in changes]
+
+
 def main():
     """Make what is missing, one run after the other."""
+    notebook = ROOT / "notebooks" / "06_fair_comparison.ipynb"
     budget = {"dataset": "cifar10", "live_epochs": EPOCHS, "train_size": IMAGES, "test_size": None}
-    folder = ROOT / "results" / "ablation"
-    for seed in SEEDS:
-        for name, value in ((name, value) for name, values in CHANGES.items() for value in values):
-            arguments = BASE | {name: value}
-            if record_path(folder, "small_rednet", arguments, seed).exists():
-                continue
-            print(f"{name} {value}, seed {seed}", flush=True)
-            parameters = arguments | budget | {"batch_size": BATCH_SIZE, "seed": seed, "output_dir": str(folder)}
-            notebook = str(ROOT / "notebooks" / "06_fair_comparison.ipynb")
-            papermill.execute_notebook(notebook, None, parameters, cwd=str(ROOT / "notebooks"), progress_bar=False)
+    budget |= {"batch_size": BATCH_SIZE, "output_dir": str(RESULTS)}
+    for arguments, seed in runs():
+        path = record_path(RESULTS, "small_rednet", arguments, seed)
+        if not path.exists():
+            print(path.relative_to(ROOT), flush=True)
+            parameters = arguments | budget | {"seed": seed}
+            papermill.execute_notebook(str(notebook), None, parameters, cwd=str(notebook.parent), progress_bar=False)
 
 
 if __name__ == "__main__":
