@@ -3,8 +3,8 @@
     python benchmarks/lab.py             # every run that is not there yet; about an hour
     python benchmarks/lab.py --list      # what belongs to the lab, and what is there
 
-Each run is a process of its own, `python -m involution_utils.training`, resumable; the step times that the rule
-"time" needs are measured once, side by side, into results/lab/steps.json. The other numbers of a run are in its record.
+Each run is a process of its own, `python -m involution_utils.training`, resumable; the step times, which the rule
+"time" needs, are measured once, side by side, into results/lab/steps.json.
 """
 
 import argparse
@@ -25,35 +25,35 @@ EPOCHS, IMAGES, BATCH_SIZE = 5, 10_000, 64
 
 
 def measure_steps():
-    """Measure a training step of each operator at equal width, in turns in one process."""
+    """Measure a training step of every network of the lab, in turns in one process."""
     import keras
     import numpy as np
 
     import involution_utils  # noqa: F401, before TensorFlow: it silences the start-up lines
     from involution_utils.data import Batches
-    from involution_utils.models import OPERATORS, small_rednet
+    from involution_utils.models import RULES, matched_widths, small_rednet
     from involution_utils.training import compile_model
 
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (BATCH_SIZE, 32, 32, 3), "uint8"), rng.integers(0, 10, BATCH_SIZE)
-    batch = Batches(images, labels, BATCH_SIZE)[0]
-    models, seconds = {}, {operator: [] for operator in OPERATORS}
-    for operator in OPERATORS:
+    batch, models = Batches(images, labels, BATCH_SIZE)[0], {}
+    for operator, width in sorted({pair for rule in RULES for pair in matched_widths(rule).items()}):
         keras.utils.set_random_seed(0)
-        models[operator] = small_rednet(operator=operator)
-        compile_model(models[operator], "adamw")
-    for turn in range(12):
-        for operator, model in models.items():
+        models[f"{operator} {width}"] = model = small_rednet(operator=operator, width=width)
+        compile_model(model, "adamw")
+    seconds = {name: [] for name in models}
+    for turn in range(14):
+        for name, model in models.items():
             model.train_on_batch(*batch)  # warms the caches up, uncounted
             begin = time.perf_counter()
             for _ in range(3):
                 model.train_on_batch(*batch)
             if turn >= 2:
-                seconds[operator].append((time.perf_counter() - begin) / 3)
+                seconds[name].append((time.perf_counter() - begin) / 3)
     return {
         "command": "python benchmarks/lab.py",
         "batch_size": BATCH_SIZE,
-        "seconds_per_step": {operator: round(statistics.median(times), 4) for operator, times in seconds.items()},
+        "seconds_per_step": {name: round(statistics.median(times), 4) for name, times in seconds.items()},
         "machine": f"{os.cpu_count()} cores",
         "date": datetime.date.today().isoformat(),
     }
@@ -68,7 +68,7 @@ def runs(steps):
         for operator, width in matched_widths(rule).items():
             epochs = EPOCHS
             if rule == "time":
-                epochs = max(1, round(EPOCHS * steps["involution"] / steps[operator]))
+                epochs = max(1, round(EPOCHS * steps["involution 1.0"] / steps[f"{operator} 1.0"]))
             if operator == "involution" and rule != "width":
                 continue  # the same run under every rule: the others are matched to it
             found += [(RESULTS / rule, {"operator": operator, "width": width}, epochs, seed) for seed in SEEDS]

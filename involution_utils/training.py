@@ -7,6 +7,7 @@ on with what was interrupted.
 """
 
 import argparse
+import contextlib
 import csv
 import datetime
 import importlib.metadata
@@ -300,6 +301,12 @@ def _peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
+def _forget_peak_memory():
+    """Let `_peak_memory` count from now on: loading may have taken more than training will. On Linux alone."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
 def main(arguments=None):
     """Train one classifier from the command line and write its record; a finished record is left alone."""
     from involution_utils import models
@@ -331,6 +338,7 @@ def main(arguments=None):
     recipe = {}
     if options.recipe == "augmented":
         recipe = {"optimizer": cosine_adamw(dataset, options.epochs, options.batch_size), "augment": True}
+    _forget_peak_memory()
     memory = _peak_memory()
     keras.utils.set_random_seed(options.seed)
     model = getattr(models, options.model)(dataset.x_train.shape[1:], len(dataset.class_names), **built_with)
