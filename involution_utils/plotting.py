@@ -6,6 +6,7 @@ both are told apart with every kind of colour vision.
 
 import functools
 import io
+import math
 
 import matplotlib
 import matplotlib.cbook
@@ -205,14 +206,16 @@ def trade_offs(table, intervals):
     """Draw test accuracy against four costs: parameters, multiply-adds, training time and peak memory.
 
     Args:
-        table: dict from a rule to a dict from an operator to the records of its runs; a colour an operator, a marker a
-            rule.
+        table: dict from a rule to a dict from an operator to the records of its runs, with `seconds_per_step` and
+            `peak_memory_mib`; a colour an operator, a marker a rule.
         intervals: function from a list of accuracies to (mean, low, high), the point and its bar.
     """
     costs = {
         "trainable parameters": lambda run: run["trainable_parameters"],
         "multiply-adds an image": lambda run: run["multiply_adds"],
-        "training time (s)": lambda run: run["seconds_per_epoch"] * run["epochs"],
+        "training time (s)": lambda run: (
+            run["seconds_per_step"] * run["epochs"] * math.ceil(run["train_images"] / run["batch_size"])
+        ),
         "peak memory (MiB)": lambda run: run["peak_memory_mib"],
     }
     figure, axes = _panels(2, 2, 4.2, 3.2)

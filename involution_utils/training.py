@@ -15,6 +15,7 @@ import json
 import math
 import os
 import platform
+import re
 import shlex
 import shutil
 import statistics
@@ -291,18 +292,22 @@ def load_trained(name, output_dir):
     return keras.saving.load_model(own if own.exists() else shipped)
 
 
-def _peak_memory():
-    """Peak resident memory of this process so far, in MiB, or None where the system does not tell."""
+def peak_memory():
+    """Return this process's peak resident memory so far, in MiB, or None where the system does not tell."""
+    try:
+        # Not ru_maxrss, which begins with the peak of the process that started this one.
+        return int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) / 2**10
+    except (OSError, TypeError):
+        pass
     try:
         import resource
     except ImportError:
         return None
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def _forget_peak_memory():
-    """Let `_peak_memory` count from now on: loading may have taken more than training will. On Linux alone."""
+def forget_peak_memory():
+    """Let `peak_memory` count from now on: loading may have taken more than training will. On Linux alone."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
@@ -338,8 +343,8 @@ def main(arguments=None):
     recipe = {}
     if options.recipe == "augmented":
         recipe = {"optimizer": cosine_adamw(dataset, options.epochs, options.batch_size), "augment": True}
-    _forget_peak_memory()
-    memory = _peak_memory()
+    forget_peak_memory()
+    memory = peak_memory()
     keras.utils.set_random_seed(options.seed)
     model = getattr(models, options.model)(dataset.x_train.shape[1:], len(dataset.class_names), **built_with)
     history = train(model, dataset, **settings, **recipe, resume_dir=options.state)
@@ -349,7 +354,7 @@ def main(arguments=None):
         save_model(bare, options.save)
     result = record(model, dataset, history, arguments=built_with, recipe=options.recipe, **settings)
     result["multiply_adds"] = models.multiply_adds(model)
-    result["peak_memory_mib"] = memory and round(_peak_memory() - memory)
+    result["peak_memory_mib"] = memory and round(peak_memory() - memory)
     result["command"] = "python -m involution_utils.training " + shlex.join(arguments or sys.argv[1:])
     save_json(result, path)
     print(f"{path}: test accuracy {result['test_accuracy']:.3f}, {result['seconds_per_epoch']} s an epoch")

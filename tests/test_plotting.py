@@ -86,3 +86,17 @@ def test_kernels_at_scales_places_to_a_pooled_layer():
     kernels = np.arange(16.0).reshape(4, 4, 1, 1)
     drawn = images_of(plotting.kernels_at(np.zeros((8, 8, 3)), {"corner": (7, 2)}, kernels))
     assert drawn[1].get_array().item() == kernels[3, 1].item()
+
+
+def test_trade_offs_put_each_operator_at_its_costs_and_its_mean():
+    def runs(accuracies, **costs):
+        fixed = {"epochs": 3, "train_images": 130, "batch_size": 64, "seconds_per_step": 2.0}
+        return [fixed | costs | {"test_accuracy": accuracy} for accuracy in accuracies]
+
+    first = runs([0.1, 0.3], trainable_parameters=10, multiply_adds=20, peak_memory_mib=30)
+    second = runs([0.5, 0.7], trainable_parameters=40, multiply_adds=50, peak_memory_mib=60)
+    table = {"width": {"one": first, "two": second}}
+    figure = plotting.trade_offs(table, lambda a: (np.mean(a), min(a), max(a)))
+    points = [[bar.lines[0].get_xydata()[0].tolist() for bar in axis.containers] for axis in figure.axes]
+    expected = [(10, 40), (20, 50), (18, 18), (30, 60)]  # 3 epochs of 3 steps of 2 s
+    assert points == [[[x, pytest.approx(0.2)], [other, pytest.approx(0.6)]] for x, other in expected]

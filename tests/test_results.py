@@ -17,7 +17,7 @@ RECORDS = {path: json.loads(path.read_text()) for path in sorted((ROOT / "result
 
 
 def test_every_run_of_the_lab_and_its_ablations_is_there_with_its_budget():
-    steps = json.loads((lab.RESULTS / "steps.json").read_text())["seconds_per_step"]
+    steps = json.loads((lab.RESULTS / "costs.json").read_text())["seconds_per_step"]
     wanted = {(folder, json.dumps(arguments), epochs, seed) for folder, arguments, epochs, seed in lab.runs(steps)}
     wanted |= {(ablation.RESULTS, json.dumps(arguments), lab.EPOCHS, seed) for arguments, seed in ablation.runs()}
     found = {}

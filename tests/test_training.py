@@ -205,9 +205,9 @@ def test_the_command_line_writes_a_record_and_skips_what_is_finished(tmp_path, c
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is forgotten on Linux alone")
 def test_what_loading_took_does_not_hide_what_training_takes():
     np.ones(2**26)  # 512 MiB, freed at once
-    peak = training._peak_memory()
-    training._forget_peak_memory()
-    assert training._peak_memory() < peak - 256
+    peak = training.peak_memory()
+    training.forget_peak_memory()
+    assert training.peak_memory() < peak - 256
 
 
 def test_load_results_says_what_to_do_where_there_are_none():
