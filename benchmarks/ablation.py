@@ -18,7 +18,7 @@ from involution_utils import record_path  # noqa: E402
 
 RESULTS = ROOT / "results" / "ablation"
 BASE = {"kernel_size": 5, "group_channels": 16, "reduction_ratio": 4, "normalization": "batch"}
-CHANGES = {"kernel_size": (3, 7), "group_channels": (4, 8), "reduction_ratio": (2, 8), "normalization": ("none",)}
+CHANGES = {"kernel_size": (3, 7), "group_channels": (4,), "reduction_ratio": (2,), "normalization": ("none",)}
 
 
 def runs():
