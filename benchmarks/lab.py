@@ -47,9 +47,9 @@ def prepare(operator, width):
     return model, Batches(images, labels, BATCH_SIZE)[0]
 
 
-def measure_steps():
-    """Measure a training step of every network, in turns in one process: the median in seconds."""
-    ready = {f"{operator} {width}": prepare(operator, width) for operator, width in networks()}
+def measure_steps(networks):
+    """Measure a training step of each of the `networks`, in turns in one process: the median in seconds."""
+    ready = {f"{operator} {width}": prepare(operator, width) for operator, width in networks}
     seconds = {name: [] for name in ready}
     for turn in range(14):
         for name, (model, batch) in ready.items():
@@ -66,7 +66,8 @@ def measure_memory(operator, width):
     """Measure by how many MiB building a network and ten steps of training raise the peak memory of this process."""
     from involution_utils.training import forget_peak_memory, peak_memory
 
-    prepare("depthwise", 0.25)[0].train_on_batch(*prepare("depthwise", 0.25)[1])  # TensorFlow's own start
+    model, batch = prepare("depthwise", 0.25)
+    model.train_on_batch(*batch)  # TensorFlow's own start
     forget_peak_memory()
     before = peak_memory()
     model, batch = prepare(operator, width)
@@ -77,14 +78,14 @@ def measure_memory(operator, width):
 
 def measure_costs():
     """Measure the time of a step and the memory of each network; memory in a process of its own."""
-    memory = {}
-    for operator, width in networks():
+    memory, compared = {}, networks()
+    for operator, width in compared:
         command = [sys.executable, __file__, "--memory", operator, str(width)]
         memory[f"{operator} {width}"] = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return {
         "command": "python benchmarks/lab.py",
         "batch_size": BATCH_SIZE,
-        "seconds_per_step": measure_steps(),
+        "seconds_per_step": measure_steps(compared),
         "peak_memory_mib": memory,
         "machine": f"{os.cpu_count()} cores",
         "date": datetime.date.today().isoformat(),
@@ -93,10 +94,10 @@ def measure_costs():
 
 def runs(steps):
     """List every run of the lab: (folder, arguments of the model, epochs, seed)."""
-    from involution_utils.models import matched_widths
+    from involution_utils.models import RULES, matched_widths
 
     found = []
-    for rule in ("width", "parameters", "multiply_adds", "time"):
+    for rule in RULES:
         for operator, width in matched_widths(rule).items():
             epochs = EPOCHS
             if rule == "time":

@@ -8,6 +8,7 @@ from keras import layers, ops
 
 from involution_utils.layers import AttentionKernelGenerator, Involution2D, KernelGenerator
 
+_OFFICIAL_NORMALIZATION = {"momentum": 0.9, "epsilon": 1e-5}  # PyTorch's defaults, which are not Keras's
 REDNET_BLOCKS = {26: (1, 2, 4, 1), 38: (2, 3, 5, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 OPERATORS = ("involution", "depthwise", "convolution", "attention")
 
@@ -131,15 +132,14 @@ def _official_convolution(x, channels, name, kernel_size=1, **settings):
 
 
 def _official_normalization(x, name, relu=False, **settings):
-    """Batch normalization with PyTorch's defaults, which are not Keras's."""
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name, **settings)(x)
+    x = layers.BatchNormalization(name=name, **_OFFICIAL_NORMALIZATION, **settings)(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
 def _official_involution(x, kernel_size, strides, name):
     groups, padding = x.shape[-1] // 16, (((kernel_size - 1) // 2,) * 2,) * 2
     settings = {"strides": strides, "groups": groups, "reduction_ratio": 4, "padding": padding, "use_bias": False}
-    norm = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="normalization")
+    norm = layers.BatchNormalization(name="normalization", **_OFFICIAL_NORMALIZATION)
     generator = KernelGenerator(kernel_size, normalization=norm, name="kernel_generator", **settings)
     return Involution2D(kernel_size, kernel_generator=generator, name=name, **settings)(x)
 
