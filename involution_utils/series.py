@@ -3,7 +3,8 @@
     python -m involution_utils.series run --dataset auto --epochs 20 --seed 0 --out runs
     python -m involution_utils.series links
 
-`run` works in a folder beside OUT and renames it at the end, so OUT is either the last whole run or the new one.
+`run` works in a folder beside OUT and moves its files there at the end. It replaces what an earlier run wrote, which
+`results.json` lists, and touches nothing else.
 `links` carries the repository's address from pyproject.toml into the notebooks and the README.
 """
 
@@ -56,8 +57,7 @@ def run(out, parameters, folder=ROOT / "notebooks"):
         SystemExit: if `out` holds something else, or a notebook fails: the message names notebook and cell.
     """
     out = Path(out).resolve()
-    if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
-        sys.exit(f"OUT={out} holds files that are not from a run of the series; name another folder or empty it")
+    earlier = _manifest(out)
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -74,10 +74,33 @@ def run(out, parameters, folder=ROOT / "notebooks"):
         path.unlink()
     results["seconds"] = round(time.perf_counter() - begin)
     _save_index(part / "index.html", notebooks(folder), results)
+    results["files"] = sorted(p.relative_to(part).as_posix() for p in part.rglob("*") if p.is_file()) + [MARKER]
     (part / MARKER).write_text(json.dumps(results, indent=1) + "\n")
-    shutil.rmtree(out, ignore_errors=True)
-    os.replace(part, out)
+    _replace(out, part, earlier, results["files"])
     return results
+
+
+def _manifest(out):
+    """Return the names of the files that an earlier run wrote to `out`; refuse a folder that is not a run's."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return []
+    try:
+        files = json.loads((out / MARKER).read_text())["files"]
+        if MARKER in files and all(isinstance(name, str) for name in files):
+            return [name for name in files if (out / name).resolve().is_relative_to(out)]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    sys.exit(f"OUT={out} holds files that are not from a run of the series; name another folder or empty it")
+
+
+def _replace(out, part, earlier, files):
+    """Put the new run in the place of the earlier one: of what `out` holds, only what that run wrote is removed."""
+    for name in earlier:
+        (out / name).unlink(missing_ok=True)
+    for name in files:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(part / name, out / name)
+    shutil.rmtree(part)
 
 
 def _execute(source, target, parameters):

@@ -51,12 +51,41 @@ def test_a_run_leaves_notebooks_pages_figures_and_results(folder, tmp_path):
     assert not list(tmp_path.glob(".out*"))
 
 
-def test_a_rerun_starts_clean(folder, tmp_path):
+def test_a_rerun_replaces_what_the_run_before_it_wrote_and_nothing_else(folder, tmp_path):
     out = tmp_path / "out"
+    write(folder, "00_gone", parameters="seed = 0")
     series.run(out, {}, folder)
-    (out / "stray.txt").write_text("of the earlier run")
+    series.run(out / "seed1", {}, folder)
+    (out / "thesis.txt").write_text("years of work")
+    (folder / "00_gone.ipynb").unlink()
     series.run(out, {}, folder)
-    assert not (out / "stray.txt").exists()
+    assert not (out / "00_gone.ipynb").exists()
+    assert (out / "thesis.txt").read_text() == "years of work"
+    assert (out / "seed1" / "results.json").exists()
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "not json", '{"files": ["results.json", 3]}', '{"files": ["a"]}'])
+def test_a_file_called_results_json_does_not_make_a_run(content, folder, tmp_path):
+    out = tmp_path / "precious"
+    out.mkdir()
+    (out / "results.json").write_text(content)
+    (out / "thesis.txt").write_text("years of work")
+    (tmp_path / "link").symlink_to(out)
+    for name in ("precious", "link"):
+        with pytest.raises(SystemExit, match="not from a run"):
+            series.run(tmp_path / name, {}, folder)
+    assert sorted(path.name for path in out.iterdir()) == ["results.json", "thesis.txt"]
+
+
+def test_a_manifest_that_points_outside_its_folder_removes_nothing_there(folder, tmp_path):
+    out, outside = tmp_path / "out", tmp_path / "thesis.txt"
+    series.run(out, {}, folder)
+    outside.write_text("years of work")
+    results = json.loads((out / "results.json").read_text())
+    results["files"] += ["../thesis.txt", str(outside)]
+    (out / "results.json").write_text(json.dumps(results))
+    series.run(out, {}, folder)
+    assert outside.read_text() == "years of work"
 
 
 def test_a_failing_notebook_is_named_with_its_cell_and_leaves_the_last_run_whole(folder, tmp_path):
