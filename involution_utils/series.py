@@ -74,7 +74,8 @@ def run(out, parameters, folder=ROOT / "notebooks"):
         path.unlink()
     results["seconds"] = round(time.perf_counter() - begin)
     _save_index(part / "index.html", notebooks(folder), results)
-    results["files"] = sorted(p.relative_to(part).as_posix() for p in part.rglob("*") if p.is_file()) + [MARKER]
+    written = sorted(path.relative_to(part).as_posix() for path in part.rglob("*") if path.is_file())
+    results["files"] = [*written, MARKER]
     (part / MARKER).write_text(json.dumps(results, indent=1) + "\n")
     _replace(out, part, earlier, results["files"])
     return results
