@@ -1,0 +1,43 @@
+"""The checks of the exercises, a module per notebook: each takes an answer and returns a `Verdict`."""
+
+from involution_utils.exercises.convolution import (
+    check_parameter_count,
+    check_receptive_field,
+    check_strided_convolution,
+)
+from involution_utils.exercises.fair_comparison import (
+    check_conv2d_multiply_adds,
+    check_operator_parameters,
+    check_paired_interval,
+)
+from involution_utils.exercises.involution import check_group_of_channel, check_involution, check_involution_parameters
+from involution_utils.exercises.judge import Verdict
+from involution_utils.exercises.kernels import check_kernel_map, check_softmax_kernels, check_spatial_share
+from involution_utils.exercises.self_attention import (
+    check_attention_kernels,
+    check_attention_parameters,
+    check_window_pairs,
+)
+from involution_utils.exercises.training import check_dense_parameters, check_fair_head, check_interval
+
+__all__ = [
+    "Verdict",
+    "check_attention_kernels",
+    "check_attention_parameters",
+    "check_conv2d_multiply_adds",
+    "check_dense_parameters",
+    "check_fair_head",
+    "check_group_of_channel",
+    "check_interval",
+    "check_involution",
+    "check_involution_parameters",
+    "check_kernel_map",
+    "check_operator_parameters",
+    "check_paired_interval",
+    "check_parameter_count",
+    "check_receptive_field",
+    "check_softmax_kernels",
+    "check_spatial_share",
+    "check_strided_convolution",
+    "check_window_pairs",
+]

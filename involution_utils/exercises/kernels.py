@@ -1,0 +1,121 @@
+"""The checks of notebook 04."""
+
+import numpy as np
+
+from involution_utils.exercises.judge import judge
+
+
+def check_kernel_map(answer):
+    """Check `kernel_map(kernels)`.
+
+    Args:
+        answer: function of kernels (batch, H, W, K, K, G) that returns the sum of each kernel's K * K weights, as an
+            array (batch, H, W, G).
+    """
+
+    def kernel_map(kernels):
+        return kernels.sum(axis=(3, 4))
+
+    mistakes = {
+        "this is the mean of the weights, not their sum.": lambda k: k.mean(axis=(3, 4)),
+        "the sum goes over the places; the map should have a value for each place.": lambda k: k.sum(axis=(1, 2)),
+        "the groups are summed too; each group has a map of its own.": lambda k: k.sum(axis=(3, 4, 5)),
+        "the absolute values are summed; the signs count.": lambda k: np.abs(k).sum(axis=(3, 4)),
+        "only one of a kernel's two axes is summed.": (lambda k: k.sum(axis=3), lambda k: k.sum(axis=4)),
+        "the sum goes over the wrong two axes: one of the kernel's and the groups'.": (
+            lambda k: k.sum(axis=(4, 5)),
+            lambda k: k.sum(axis=(3, 5)),
+        ),
+        "this is the kernel's middle weight alone.": lambda k: k[:, :, :, k.shape[3] // 2, k.shape[4] // 2],
+    }
+    draw = np.random.default_rng(4).normal
+    cases = [(draw(size=size),) for size in ((1, 2, 3, 3, 3, 1), (2, 4, 3, 3, 3, 2), (3, 2, 4, 5, 5, 4))]
+    return judge(answer, cases, kernel_map, "one number for each image, place and group.", mistakes)
+
+
+def check_spatial_share(answer):
+    """Check `my_share(kernels)`.
+
+    Args:
+        answer: function of kernels (N, H, W, K, K) of one group that returns which share of their variance lies across
+            the places within an image, a number from 0 to 1. Above the line: the variance of each tap over the H * W
+            places of an image, averaged over images and taps. Below: the variance of each tap over all N * H * W
+            places of all images, averaged over taps. Variances divide by the count (NumPy's default, `ddof=0`).
+    """
+
+    def my_share(kernels, *, ddof=0):
+        return kernels.var(axis=(1, 2), ddof=ddof).mean() / kernels.var(axis=(0, 1, 2), ddof=ddof).mean()
+
+    mistakes = {
+        "the variance is taken over the taps of a kernel; take it over places, for each tap.": (
+            lambda k: k.var(axis=(3, 4)).mean() / k.var(axis=(0, 1, 2)).mean(),
+            lambda k: k.var(axis=(3, 4)).mean() / k.var(),
+        ),
+        "this is the share that lies between the means of the images.": lambda k: 1 - my_share(k),
+        "the taps are summed before the variance is taken; take it for each tap.": (
+            lambda k: my_share(k.sum(axis=(3, 4), keepdims=True))
+        ),
+        "the ratio is upside down.": lambda k: 1 / my_share(k),
+        "this is the variance within the images; divide it by the whole.": lambda k: k.var(axis=(1, 2)).mean(),
+        "the whole variance also mixes the taps; below the line, too, take it for each tap.": (
+            lambda k: k.var(axis=(1, 2)).mean() / k.var()
+        ),
+        "this averages ratios; divide the averages.": (
+            lambda k: (k.var(axis=(1, 2)) / k.var(axis=(0, 1, 2))).mean(),
+            lambda k: (k.var(axis=(1, 2)).mean(axis=0) / k.var(axis=(0, 1, 2))).mean(),
+        ),
+        "these variances divide by the count less one; divide by the count.": lambda k: my_share(k, ddof=1),
+        "these are standard deviations, not variances.": (
+            lambda k: k.std(axis=(1, 2)).mean() / k.std(axis=(0, 1, 2)).mean(),
+            lambda k: my_share(k) ** 0.5,
+        ),
+        "a share lies between 0 and 1; this is a percentage.": lambda k: 100 * my_share(k),
+    }
+    draw = np.random.default_rng(5).normal
+    cases = []
+    for images, height, width, size in ((2, 2, 3, 3), (4, 3, 5, 3), (3, 6, 4, 5)):
+        taps = np.linspace(0.5, 2, size * size).reshape(size, size)  # taps differ in mean and spread, images in mean
+        places, means = draw(size=(images, height, width, size, size)), draw(size=(images, 1, 1, size, size))
+        cases.append((taps * (1 + 0.8 * means + places),))
+    return judge(answer, cases, my_share, "within images over the whole; the rest lies between images.", mistakes)
+
+
+def check_softmax_kernels(answer):
+    """Check `normalise(kernels)`.
+
+    Args:
+        answer: function of logits (batch, H, W, K, K, G), of any size, that returns kernels of the same shape: the
+            softmax over the K * K taps of each kernel.
+    """
+
+    def normalise(kernels, *, axis=(3, 4), largest=(3, 4)):
+        powers = np.exp(kernels - (kernels.max(axis=largest, keepdims=True) if largest else 0))
+        return powers / powers.sum(axis=axis, keepdims=True)
+
+    def over(*axes):
+        """Return the softmax over these axes for each choice, with and without care for large logits."""
+        stable = [lambda k, axis=axis: normalise(k, axis=axis, largest=axis) for axis in axes]
+        return (*stable, *[lambda k, axis=axis: normalise(k, axis=axis, largest=()) for axis in axes])
+
+    mistakes = {
+        "large logits overflow; softmax is the same when each kernel's largest logit is subtracted first.": (
+            lambda k: normalise(k, largest=()),
+            lambda k: normalise(k, largest=(0, 1, 2, 3, 4, 5)),
+        ),
+        "the softmax goes over the groups; the taps of a kernel should add up to 1.": over(5),
+        "the softmax goes over one axis of a kernel; all K * K taps together should add up to 1.": over(3, 4),
+        "the softmax goes over the places; each place has a kernel of its own.": over((1, 2), 1, 2),
+        "taps and groups share one sum; each group has a kernel of its own.": over((3, 4, 5)),
+        "one sum serves the whole array; each kernel needs its own.": over((0, 1, 2, 3, 4, 5), (1, 2, 3, 4, 5)),
+        "the weights are divided by their sum, but without the exponential.": (
+            lambda k: k / k.sum(axis=(3, 4), keepdims=True)
+        ),
+        "the exponentials are not divided by their sum.": (
+            np.exp,
+            lambda k: np.exp(k - k.max(axis=(3, 4), keepdims=True)),
+        ),
+    }
+    random = np.random.default_rng(6)
+    small, large = (random.integers(-8, 9, size) / 4 for size in ((1, 2, 3, 3, 3, 2), (2, 4, 3, 3, 3, 4)))
+    large += random.choice((-2000, 2000), (2, 4, 3, 1, 1, 4))
+    return judge(answer, [(small,), (large,)], normalise, "the taps of every kernel add up to 1.", mistakes)

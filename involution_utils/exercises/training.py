@@ -1,0 +1,157 @@
+"""The checks of notebook 03."""
+
+import numpy as np
+
+from involution_utils.exercises.judge import Verdict, attempt, is_stub, judge, raised, show
+
+
+def check_dense_parameters(answer):
+    """Check `dense_parameters(height, width, channels, units)`.
+
+    Args:
+        answer: function that returns the number of parameters, biases included, of a dense layer of `units` units after
+            `Flatten`, when feature maps of this size and these channels have passed two 2x2 max poolings.
+    """
+
+    def dense_parameters(height, width, channels, units, *, pooled=4, biases=1):
+        return (height // pooled * (width // pooled) * channels + biases) * units
+
+    mistakes = {
+        "the poolings have no effect; each halves height and width.": lambda *sizes: dense_parameters(*sizes, pooled=1),
+        "there is one pooling; there should be two.": lambda *sizes: dense_parameters(*sizes, pooled=2),
+        "the biases are missing: one for each unit.": lambda *sizes: dense_parameters(*sizes, biases=0),
+        "a pooling halves the height and the width, so it quarters the pixels.": (
+            lambda h, w, c, n: dense_parameters(h, 4 * w, c, n),
+            lambda h, w, c, n: dense_parameters(4 * h, w, c, n),
+            lambda h, w, c, n: (h * w // 4 * c + 1) * n,
+        ),
+        "this is global pooling; `Flatten` keeps every pixel.": lambda h, w, c, n: (c + 1) * n,
+        "the sizes are rounded wrongly: 2x2 pooling of 7 pixels gives 3, on each axis for itself.": (
+            lambda h, w, c, n: (h * w // 16 * c + 1) * n,
+            lambda h, w, c, n: (h * w / 16 * c + 1) * n,
+            lambda h, w, c, n: (-(-h // 4) * -(-w // 4) * c + 1) * n,
+            lambda h, w, c, n: (-(-h // 2) // 2 * (-(-w // 2) // 2) * c + 1) * n,
+        ),
+    }
+    cases = [(4, 8, 3, 5), (32, 32, 64, 64), (30, 45, 8, 12), (31, 23, 4, 7)]
+    return judge(answer, cases, dense_parameters, "one weight for each remaining number and unit.", mistakes)
+
+
+def check_interval(answer):
+    """Check `interval(accuracies)`.
+
+    Args:
+        answer: function of a list of 3 to 6 accuracies that returns (low, high), the 95 % Student interval of their
+            mean. The t values for 3, 4, 5 and 6 accuracies are 4.303, 3.182, 2.776 and 2.571.
+    """
+    quantiles = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447}
+
+    def half(a, *, ddof=1, t=None, root=0.5):
+        return (t or quantiles[len(a)]) * np.std(a, ddof=ddof) / len(a) ** root
+
+    def interval(accuracies, **change):
+        return np.mean(accuracies) - half(accuracies, **change), np.mean(accuracies) + half(accuracies, **change)
+
+    mistakes = {
+        "the standard deviation divides by n; for a sample it divides by n - 1.": lambda a: interval(a, ddof=0),
+        "1.96 holds for many runs; for so few, take Student's t.": lambda a: interval(a, t=1.96),
+        "two things: 1.96 holds for many runs, and `np.std` divides by n unless told.": (
+            lambda a: interval(a, t=1.96, ddof=0)
+        ),
+        "this is the spread of single runs; that of their mean is smaller by a root.": lambda a: interval(a, root=0),
+        "the standard deviation is divided by n, not by its root.": lambda a: interval(a, root=1),
+        "the t value is that of one accuracy more: n accuracies leave n - 1 degrees of freedom.": (
+            lambda a: interval(a, t=quantiles[len(a) + 1])
+        ),
+        "the two ends are swapped.": lambda a: interval(a)[::-1],
+        "this is half the width; return both ends.": half,
+        "this is the mean and half the width; return both ends.": lambda a: (np.mean(a), half(a)),
+        "the interval lies around 0, not around the mean.": lambda a: (-half(a), half(a)),
+    }
+    cases = [([0.41, 0.48, 0.37],), ([0.6, 0.71, 0.52, 0.66],), ([0.1, 0.3, 0.22, 0.17, 0.4],)]
+    cases += [([0.5, 0.42, 0.61, 0.33, 0.48, 0.57],)]
+    return judge(answer, cases, interval, "mean plus and minus t * s / sqrt(n).", mistakes)
+
+
+def check_fair_head(answer):
+    """Check the convolutional classifier with global average pooling in place of `Flatten`.
+
+    Args:
+        answer: a Keras model, or a function without arguments that builds it: three 3x3 convolutions ("same", ReLU) to
+            32, 64 and 64 channels, 2x2 max pooling after the first two, global average pooling, a dense layer of 64
+            with ReLU, ten logits. The input has three channels; its height and width may be anything.
+    """
+    import keras
+    from keras import layers
+
+    def fair_head(shape, *, head=layers.GlobalAveragePooling2D, pool=layers.MaxPooling2D, poolings=(0, 1), **change):
+        activation, model = change.get("activation", "relu"), keras.Sequential([keras.Input(shape)])
+        for number, filters in enumerate((32, 64, 64)):
+            model.add(layers.Conv2D(filters, 3, padding=change.get("padding", "same"), activation=activation))
+            if number in poolings:
+                model.add(pool(2))
+        model.add(head())
+        if change.get("dense", True):
+            model.add(layers.Dense(64, activation=change.get("dense_activation", "relu")))
+        model.add(layers.Dense(10, activation=change.get("last")))
+        return model
+
+    mistakes = {
+        "it still flattens: the first dense layer has a weight for each place.": {"head": layers.Flatten},
+        "the head takes each channel's largest value, not its mean.": {"head": layers.GlobalMaxPooling2D},
+        "it ends in probabilities; the loss expects logits.": {"last": "softmax"},
+        "the last layer has an activation; logits have none.": {"last": "relu"},
+        "the dense layer of 64 before the logits is missing.": {"dense": False},
+        "the dense layer of 64 has no ReLU.": {"dense_activation": None},
+        "the convolutions have no ReLU.": {"activation": None},
+        'the convolutions lose their borders; the classifier\'s have padding "same".': {"padding": "valid"},
+        "the pooling between the convolutions should take the largest value.": {"pool": layers.AveragePooling2D},
+        "there is no pooling between the convolutions.": {"poolings": ()},
+        "the pooling after the first convolution is missing.": {"poolings": (1,)},
+        "the pooling after the second convolution is missing.": {"poolings": (0,)},
+        "there should be no pooling after the third convolution.": {"poolings": (0, 1, 2)},
+    }
+    if not isinstance(answer, keras.Model):
+        answer = attempt(answer, ()) if callable(answer) else answer
+    if is_stub(answer):
+        return Verdict(False, "Not answered yet: build the model, and hand it (or the function that builds it) over.")
+    if isinstance(answer, Exception):
+        return Verdict(False, f"Not yet: building the model {raised(answer)}.")
+    if not isinstance(answer, keras.Model):
+        return Verdict(False, f"Not yet: expected a Keras model or a function that builds one, got {show(answer)}.")
+    try:
+        if not answer.built:
+            answer(np.zeros((1, 32, 32, 3), "float32"))
+        shape = tuple(size or default for size, default in zip(answer.input_shape[1:], (20, 28, 3), strict=True))
+        draw = np.random.default_rng(3).normal
+        image, kept = draw(size=(2, *shape)).astype("float32"), answer.get_weights()
+        weights = [draw(size=w.shape) * np.sqrt(2 / np.prod(w.shape[:-1])) for w in kept]
+        try:
+            answer.set_weights(weights)
+            given = keras.ops.convert_to_numpy(answer(image, training=False))
+        finally:
+            answer.set_weights(kept)
+    except Exception as error:
+        return Verdict(False, f"Not yet: your model {raised(error)}.")
+
+    def agrees(change):
+        try:
+            model = fair_head(shape, **change)
+            model.set_weights(weights)
+        except ValueError:  # no such model for this size, or weights of other shapes
+            return False
+        return np.allclose(keras.ops.convert_to_numpy(model(image, training=False)), given, rtol=1e-3, atol=1e-3)
+
+    if shape[-1] != 3:
+        return Verdict(False, f"Not yet: the images have three channels, the model's input has {shape[-1]}.")
+    if given.shape != (2, 10):
+        return Verdict(False, f"Not yet: there should be ten logits an image; the output's shape is {given.shape[1:]}.")
+    if agrees({}):
+        return Verdict(True, "Right: the head no longer depends on the size of the image, and the parameters are few.")
+    for hint, change in mistakes.items():
+        if agrees(change):
+            return Verdict(False, f"Not yet: {hint}")
+    expected, parameters = fair_head(shape).count_params(), sum(w.size for w in weights)
+    if parameters != expected:
+        return Verdict(False, f"Not yet: expected {expected:,} parameters, got {parameters:,}; go through summary().")
+    return Verdict(False, "Not yet: expected the same layers in the same order; the sizes of the weights are right.")
