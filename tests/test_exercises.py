@@ -217,7 +217,7 @@ for name, hint, wrong in [
     ("from_one", "from 1", lambda c, n, g: math.ceil((c + 1) * g / n)),
     ("paper_with_zero", "from 1", lambda c, n, g: math.ceil(c * g / n)),
     ("groups_for_size", "as many channels as there should be groups", lambda c, n, g: c // g),
-    ("place_in_group", "place within", lambda c, n, g: c % (n // g)),
+    ("place_in_group", "position within", lambda c, n, g: c % (n // g)),
     ("fraction", "whole number", lambda c, n, g: c / (n // g)),
 ]:
     mistake("group_of_channel", hint, name)(wrong)
@@ -377,7 +377,7 @@ for name, hint, wrong in [
 ANSWERS["kernel_map"] = lambda k: np.einsum("bhwuvg->bhwg", k)
 for name, hint, wrong in [
     ("mean", "mean of the weights", lambda k: k.mean((3, 4))),
-    ("places", "over the places", lambda k: np.einsum("bhwuvg->buvg", k)),
+    ("places", "over the positions", lambda k: np.einsum("bhwuvg->buvg", k)),
     ("groups_too", "groups are summed too", lambda k: np.einsum("bhwuvg->bhw", k)),
     ("absolute", "absolute values", lambda k: np.einsum("bhwuvg->bhwg", abs(k))),
     ("one_axis", "two axes is summed", lambda k: k.sum(3)),
@@ -435,8 +435,8 @@ for name, hint, wrong in [
     ("groups_unstable", "over the groups", naive(-1)),
     ("one_axis", "one axis of a kernel", stable(4)),
     ("other_axis_unstable", "one axis of a kernel", naive(3)),
-    ("places", "over the places", naive((1, 2))),
-    ("places_stable", "over the places", stable((1, 2))),
+    ("places", "over the positions", naive((1, 2))),
+    ("places_stable", "over the positions", stable((1, 2))),
     ("taps_and_groups", "share one sum", stable((3, 4, 5))),
     ("no_exponential", "without the exponential", lambda k: k / k.sum((3, 4), keepdims=True)),
     ("no_sum", "not divided", np.exp),
@@ -457,10 +457,10 @@ def counted_pairs(height, width, kernel_size):
 
 for name, hint, wrong in [
     ("border", "hang over the edge", lambda h, w, k: h * w * k * k),
-    ("all_places", "over all places", lambda h, w, k: near_pairs(h, w, lambda i, j: True)),
+    ("all_places", "over all positions", lambda h, w, k: near_pairs(h, w, lambda i, j: True)),
     ("inside_only", "are smaller, but", lambda h, w, k: max(h - 2 * (k // 2), 0) * max(w - 2 * (k // 2), 0) * k**2),
     ("too_far", "not kernel_size", lambda h, w, k: near_pairs(h, w, lambda i, j: max(i, j) <= k)),
-    ("not_itself", "its own neighbour", lambda h, w, k: counted_pairs(h, w, k) - h * w),
+    ("not_itself", "its own neighbor", lambda h, w, k: counted_pairs(h, w, k) - h * w),
     ("diamond", "its corners", lambda h, w, k: near_pairs(h, w, lambda i, j: i + j <= k // 2)),
 ]:
     mistake("window_pairs", hint, name)(wrong)

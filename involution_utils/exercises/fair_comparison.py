@@ -24,7 +24,7 @@ def check_operator_parameters(answer):
 
     count = operator_parameters
     mistakes = {
-        "batch normalisation has a scale and a shift for each hidden channel.": lambda *sizes: count(*sizes, norm=0),
+        "batch normalization has a scale and a shift for each hidden channel.": lambda *sizes: count(*sizes, norm=0),
         "no gradient trains the moving mean and variance.": lambda *sizes: count(*sizes, norm=4),
         "the second convolution of the generator does have a bias.": lambda *sizes: count(*sizes, bias=0),
         "there are channels // group_channels groups, not group_channels.": (
@@ -97,7 +97,7 @@ def check_conv2d_multiply_adds(answer):
 
     count = conv2d_multiply_adds
     mistakes = {
-        "the kernel is applied once for every place of the output; with strides these are fewer.": (
+        "the kernel is applied once at every position of the output; with strides these are fewer.": (
             lambda h, w, c, f, k, s: count(h, w, c, f, k, 1)
         ),
         'with "same", an odd size with a stride of 2 is rounded up, not down.': (
@@ -107,7 +107,7 @@ def check_conv2d_multiply_adds(answer):
         "there is a kernel for each output channel.": lambda h, w, c, f, k, s: count(h, w, c, 1, k, s),
         "a kernel of size K has K rows and K columns.": lambda h, w, c, f, k, s: count(h, w, c, f, k, s) // k,
         "a multiplication and the addition that follows it count as one.": lambda *sizes: 2 * count(*sizes),
-        "these are the weights; each is used once for every place of the output.": (
+        "these are the weights; each is used once at every position of the output.": (
             lambda h, w, c, f, k, s: k * k * c * f
         ),
         "biases are additions without a multiplication: they do not count.": (
@@ -116,5 +116,5 @@ def check_conv2d_multiply_adds(answer):
     }
     cases = [(4, 4, 2, 3, 3, 1), (7, 5, 3, 4, 3, 2), (32, 32, 16, 8, 5, 1), (9, 10, 4, 6, 7, 3)]
     return judge(
-        answer, cases, conv2d_multiply_adds, "places of the output, times the weights of the kernels.", mistakes
+        answer, cases, conv2d_multiply_adds, "positions of the output, times the weights of the kernels.", mistakes
     )

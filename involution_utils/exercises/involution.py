@@ -23,7 +23,7 @@ def check_involution_parameters(answer):
 
     count = involution_parameters
     mistakes = {
-        "batch normalisation has a scale and a shift for each hidden channel.": lambda *sizes: count(*sizes, norm=0),
+        "batch normalization has a scale and a shift for each hidden channel.": lambda *sizes: count(*sizes, norm=0),
         "no gradient trains the moving mean and variance.": lambda *sizes: count(*sizes, norm=4),
         "the groups have no effect; each has a kernel of its own.": lambda c, k, g, r: count(c, k, 1, r),
         "a kernel of size K has K rows and K columns.": lambda c, k, g, r: count(c, k, g, r, taps=k * g),
@@ -54,24 +54,24 @@ def check_group_of_channel(answer):
 
     Args:
         answer: function that returns the group, counted from 0, to which a channel, counted from 0, belongs. Each group
-            owns equally many neighbouring channels.
+            owns equally many neighboring channels.
     """
 
     def group_of(channel, channels, groups):
         return channel // (channels // groups)
 
     mistakes = {
-        "these groups are interleaved; neighbouring channels belong together.": lambda c, n, g: c % g,
+        "these groups are interleaved; neighboring channels belong together.": lambda c, n, g: c % g,
         "the paper counts channels and groups from 1; here both are counted from 0.": (
             lambda c, n, g: -(-c * g // n),
             lambda c, n, g: -(-(c + 1) * g // n),
         ),
         "these groups have as many channels as there should be groups.": lambda c, n, g: c // g,
-        "this is the channel's place within its group.": lambda c, n, g: c % (n // g),
+        "this is the channel's position within its group.": lambda c, n, g: c % (n // g),
         "a group is a whole number.": lambda c, n, g: c * g / n,
     }
     cases = [(c, n, g) for n, g in ((6, 2), (12, 3), (15, 5), (5, 1), (4, 4)) for c in range(n)]
-    return judge(answer, cases, group_of, "a group owns channels / groups neighbours.", mistakes)
+    return judge(answer, cases, group_of, "a group owns channels / groups neighbors.", mistakes)
 
 
 def check_involution(answer):
@@ -106,10 +106,10 @@ def check_involution(answer):
     mistakes = {
         "the kernels are flipped; they should lie as they are.": lambda x, k, s: involve(x, k[:, :, ::-1, ::-1], s),
         "rows and columns of the kernels are swapped.": lambda x, k, s: involve(x, k.swapaxes(2, 3), s),
-        "the groups are interleaved; the channels of a group are neighbours.": (
+        "the groups are interleaved; the channels of a group are neighbors.": (
             lambda x, k, s: involve(x, np.tile(k, x.shape[-1] // k.shape[-1]), s)
         ),
-        "the windows start at their pixel; they should be centred on it.": from_pixel,
+        "the windows start at their pixel; they should be centered on it.": from_pixel,
         "the windows lie one pixel off.": (
             lambda x, k, s: involve(x, k, s, late=(1, 1)),
             lambda x, k, s: involve(x, k, s, late=(-1, -1)),
@@ -117,7 +117,7 @@ def check_involution(answer):
         'this is "same" padding of Keras, which depends on size and stride; here it is (K - 1) // 2.': padded_as_keras,
         "the stride has no effect.": lambda x, k, s: involve(x, k, 1),
         "the kernel of group 0 serves all groups.": lambda x, k, s: involve(x, k[..., :1], s),
-        "the kernel of place (0, 0) serves every place: that is what a convolution does.": (
+        "the kernel of position (0, 0) serves every position: that is what a convolution does.": (
             lambda x, k, s: involve(x, np.broadcast_to(k[:1, :1], k.shape), s)
         ),
         "the channels are summed; an involution keeps them apart.": mixed,
@@ -134,5 +134,5 @@ def check_involution(answer):
         ((7, 10, 3), 5, 3, 3),
     ]
     cases = [(draw(size=x), draw(size=(-(-x[0] // s), -(-x[1] // s), k, k, g)), s) for x, k, g, s in sizes]
-    praise = "each place its kernel, each group its own, the channels kept apart."
+    praise = "each position has its kernel, each group its own, and the channels stay apart."
     return judge(answer, cases, involve, praise, mistakes)

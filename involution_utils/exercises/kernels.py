@@ -18,7 +18,7 @@ def check_kernel_map(answer):
 
     mistakes = {
         "this is the mean of the weights, not their sum.": lambda k: k.mean(axis=(3, 4)),
-        "the sum goes over the places; the map should have a value for each place.": lambda k: k.sum(axis=(1, 2)),
+        "the sum goes over the positions; the map should have a value for each position.": lambda k: k.sum(axis=(1, 2)),
         "the groups are summed too; each group has a map of its own.": lambda k: k.sum(axis=(3, 4, 5)),
         "the absolute values are summed; the signs count.": lambda k: np.abs(k).sum(axis=(3, 4)),
         "only one of a kernel's two axes is summed.": (lambda k: k.sum(axis=3), lambda k: k.sum(axis=4)),
@@ -30,7 +30,7 @@ def check_kernel_map(answer):
     }
     draw = np.random.default_rng(4).normal
     cases = [(draw(size=size),) for size in ((1, 2, 3, 3, 3, 1), (2, 4, 3, 3, 3, 2), (3, 2, 4, 5, 5, 4))]
-    return judge(answer, cases, kernel_map, "one number for each image, place and group.", mistakes)
+    return judge(answer, cases, kernel_map, "one number for each image, position and group.", mistakes)
 
 
 def check_spatial_share(answer):
@@ -38,16 +38,16 @@ def check_spatial_share(answer):
 
     Args:
         answer: function of kernels (N, H, W, K, K) of one group that returns which share of their variance lies across
-            the places within an image, a number from 0 to 1. Above the line: the variance of each tap over the H * W
-            places of an image, averaged over images and taps. Below: the variance of each tap over all N * H * W
-            places of all images, averaged over taps. Variances divide by the count (NumPy's default, `ddof=0`).
+            the positions within an image, a number from 0 to 1. Above the line: the variance of each tap over the H * W
+            positions of an image, averaged over images and taps. Below: the variance of each tap over all N * H * W
+            positions of all images, averaged over taps. Variances divide by the count (NumPy's default, `ddof=0`).
     """
 
     def my_share(kernels, *, ddof=0):
         return kernels.var(axis=(1, 2), ddof=ddof).mean() / kernels.var(axis=(0, 1, 2), ddof=ddof).mean()
 
     mistakes = {
-        "the variance is taken over the taps of a kernel; take it over places, for each tap.": (
+        "the variance is taken over the taps of a kernel; take it over positions, for each tap.": (
             lambda k: k.var(axis=(3, 4)).mean() / k.var(axis=(0, 1, 2)).mean(),
             lambda k: k.var(axis=(3, 4)).mean() / k.var(),
         ),
@@ -81,30 +81,30 @@ def check_spatial_share(answer):
 
 
 def check_softmax_kernels(answer):
-    """Check `normalise(kernels)`.
+    """Check `normalize(kernels)`.
 
     Args:
         answer: function of logits (batch, H, W, K, K, G), of any size, that returns kernels of the same shape: the
             softmax over the K * K taps of each kernel.
     """
 
-    def normalise(kernels, *, axis=(3, 4), largest=(3, 4)):
+    def normalize(kernels, *, axis=(3, 4), largest=(3, 4)):
         powers = np.exp(kernels - (kernels.max(axis=largest, keepdims=True) if largest else 0))
         return powers / powers.sum(axis=axis, keepdims=True)
 
     def over(*axes):
         """Return the softmax over these axes for each choice, with and without care for large logits."""
-        stable = [lambda k, axis=axis: normalise(k, axis=axis, largest=axis) for axis in axes]
-        return (*stable, *[lambda k, axis=axis: normalise(k, axis=axis, largest=()) for axis in axes])
+        stable = [lambda k, axis=axis: normalize(k, axis=axis, largest=axis) for axis in axes]
+        return (*stable, *[lambda k, axis=axis: normalize(k, axis=axis, largest=()) for axis in axes])
 
     mistakes = {
         "large logits overflow; softmax is the same when each kernel's largest logit is subtracted first.": (
-            lambda k: normalise(k, largest=()),
-            lambda k: normalise(k, largest=(0, 1, 2, 3, 4, 5)),
+            lambda k: normalize(k, largest=()),
+            lambda k: normalize(k, largest=(0, 1, 2, 3, 4, 5)),
         ),
         "the softmax goes over the groups; the taps of a kernel should add up to 1.": over(5),
         "the softmax goes over one axis of a kernel; all K * K taps together should add up to 1.": over(3, 4),
-        "the softmax goes over the places; each place has a kernel of its own.": over((1, 2), 1, 2),
+        "the softmax goes over the positions; each position has a kernel of its own.": over((1, 2), 1, 2),
         "taps and groups share one sum; each group has a kernel of its own.": over((3, 4, 5)),
         "one sum serves the whole array; each kernel needs its own.": over((0, 1, 2, 3, 4, 5), (1, 2, 3, 4, 5)),
         "the weights are divided by their sum, but without the exponential.": (
@@ -118,4 +118,4 @@ def check_softmax_kernels(answer):
     random = np.random.default_rng(6)
     small, large = (random.integers(-8, 9, size) / 4 for size in ((1, 2, 3, 3, 3, 2), (2, 4, 3, 3, 3, 4)))
     large += random.choice((-2000, 2000), (2, 4, 3, 1, 1, 4))
-    return judge(answer, [(small,), (large,)], normalise, "the taps of every kernel add up to 1.", mistakes)
+    return judge(answer, [(small,), (large,)], normalize, "the taps of every kernel add up to 1.", mistakes)

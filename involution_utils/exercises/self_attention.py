@@ -9,8 +9,8 @@ def check_window_pairs(answer):
     """Check `window_pairs(height, width, kernel_size)`.
 
     Args:
-        answer: function that returns how many pairs of a place and a neighbour in its window (itself included) an
-            image has, neighbours outside the image left out; kernel_size is odd.
+        answer: function that returns how many pairs of a position and a neighbor in its window (itself included) an
+            image has, neighbors outside the image left out; kernel_size is odd.
     """
 
     def along(size, radius):
@@ -24,17 +24,19 @@ def check_window_pairs(answer):
         return sum(max(0, h - i) * max(0, w - j) for i, j in steps)
 
     mistakes = {
-        "windows at the border hang over the edge; count only neighbours inside the image.": lambda h, w, k: (
+        "windows at the border hang over the edge; count only neighbors inside the image.": lambda h, w, k: (
             h * w * k * k
         ),
-        "this is attention over all places; a window ends after kernel_size // 2 steps.": lambda h, w, k: (h * w) ** 2,
+        "this is attention over all positions; a window ends after kernel_size // 2 steps.": lambda h, w, k: (
+            (h * w) ** 2
+        ),
         "the windows at the border are smaller, but they are there.": (
             lambda h, w, k: max(0, h - k + 1) * max(0, w - k + 1) * k * k
         ),
         "the window reaches kernel_size // 2 steps to either side, not kernel_size.": (
             lambda h, w, k: along(h, k) * along(w, k)
         ),
-        "a pixel is its own neighbour, too.": lambda h, w, k: window_pairs(h, w, k) - h * w,
+        "a pixel is its own neighbor, too.": lambda h, w, k: window_pairs(h, w, k) - h * w,
         "the window is a square: its corners belong to it.": diamond,
     }
     cases = [(3, 3, 3), (4, 7, 3), (6, 5, 5), (9, 8, 3)]
@@ -74,7 +76,7 @@ def check_attention_kernels(answer):
 
     Args:
         answer: function of scores (H, W, K, K, G) and of inside (H, W, K, K), true where a tap lies inside the image;
-            it returns kernels of the shape of the scores: for each place and group the softmax over the taps inside,
+            it returns kernels of the shape of the scores: for each position and group the softmax over the taps inside,
             0 at those outside.
     """
 

@@ -97,7 +97,7 @@ def check_fair_head(answer):
         return model
 
     mistakes = {
-        "it still flattens: the first dense layer has a weight for each place.": {"head": layers.Flatten},
+        "it still flattens: the first dense layer has a weight for each position.": {"head": layers.Flatten},
         "the head takes each channel's largest value, not its mean.": {"head": layers.GlobalMaxPooling2D},
         "it ends in probabilities; the loss expects logits.": {"last": "softmax"},
         "the last layer has an activation; logits have none.": {"last": "relu"},
