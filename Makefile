@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test lint bench lock links results-training results-rednet results-lab results-ablation assets
+.PHONY: help lab run test lint bench lock links results assets
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,24 +27,14 @@ lint: .venv/ready  ## ruff, on code and notebooks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-bench: .venv/ready  ## speed and memory against the alternatives, into results/benchmark.json
+bench: .venv/ready  ## speed and memory against the alternatives, into involution_utils/results/benchmark.json
 	$(BIN)/python benchmarks/bench.py
 
-results-training: .venv/ready  ## the training runs behind notebook 03, into results/training (resumes; about 45 minutes)
-	for seed in 0 1 2 3 4; do \
-		$(BIN)/python -m involution_utils.training involution_classifier --seed $$seed && \
-		$(BIN)/python -m involution_utils.training involution_classifier --argument start_as_mean=true --seed $$seed || exit 1; done
-	for seed in 0 1 2; do $(BIN)/python -m involution_utils.training conv_classifier --seed $$seed || exit 1; done
+results: .venv/ready  ## every record that is missing below involution_utils/results (resumes; hours)
+	$(BIN)/python -m involution_utils.experiments run all
 
-results-rednet: .venv/ready  ## the small RedNet of notebook 06, into results/rednet (resumes; over an hour)
-	for seed in 0 1 2; do $(BIN)/python -m involution_utils.training small_rednet --recipe augmented \
-		--batch-size 64 --seed $$seed --results results/rednet || exit 1; done
-
-results-lab: .venv/ready  ## the fair comparison of notebook 06, into results/lab (resumes; about an hour)
-	$(BIN)/python benchmarks/lab.py
-
-results-ablation: .venv/ready  ## the ablations of notebook 06, by papermill, into results/ablation (resumes; half an hour)
-	$(BIN)/python benchmarks/ablation.py
+results-%: .venv/ready  ## the records of one experiment: `make results-lab`; NAMEs: .venv/bin/python -m involution_utils.experiments list
+	$(BIN)/python -m involution_utils.experiments run $*
 
 assets: .venv/ready  ## the trained model that ships with the package, for notebook 04
 	$(BIN)/python -m involution_utils.training involution_classifier --seed 0 --results .training-state/assets \

@@ -1,4 +1,4 @@
-"""Speed and memory of involution side by side with the alternatives: prints a table, writes results/benchmark.json.
+"""Speed and memory of involution beside the alternatives: prints a table, writes `results/benchmark.json`.
 
 All times that are compared are taken in turns in one process; a ratio is that of the medians.
 Run it with `make bench`, or with `--quick` for a smoke test that writes nothing.
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-RESULTS = ROOT / "results" / "benchmark.json"
+RESULTS = ROOT / "involution_utils" / "results" / "benchmark.json"
 COMMAND = "make bench"
 
 # (batch, height = width, channels, kernel, groups, stride)

@@ -1,0 +1,295 @@
+"""Looks into a model: what it costs, the kernels that it makes, and what is lost when they may no longer vary."""
+
+import math
+from collections.abc import Callable, Iterable
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from involution_utils import checks
+from involution_utils.layers import Involution2D
+from involution_utils.models import SharedDepthwiseConv2D, small_rednet
+
+LESIONS = ("dataset_mean", "image_mean", "shuffled")
+
+
+def parameters(model: keras.Model) -> int:
+    """Count the trainable parameters of `model`."""
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
+
+
+def multiply_adds(model: keras.Model) -> int:
+    """Count the multiply-adds of `model` for one image: convolutions, dense layers, making and applying kernels.
+
+    Every weight of a convolution or dense layer is multiplied once per position of its output; normalization, pooling,
+    activations and additions are left out, as in the paper.
+
+    Args:
+        model: A functional model of a known input size.
+    """
+    total = 0
+    for layer in model.layers:
+        kernels = [weight for weight in layer.trainable_weights if weight.name.endswith("kernel")]
+        if not kernels:
+            continue
+        *positions, channels = layer.output.shape[1:]
+        each = sum(math.prod(weight.shape) for weight in kernels)
+        if isinstance(layer, SharedDepthwiseConv2D):
+            each = each // layer.groups * channels  # a shared weight is multiplied once per channel
+        if isinstance(layer, Involution2D):
+            scored = getattr(layer.kernel_generator, "key_channels", 0)
+            each += math.prod(layer.kernel_size) * (channels + scored)
+        total += math.prod(positions) * each
+    return total
+
+
+RULES = {"width": None, "parameters": parameters, "multiply_adds": multiply_adds, "time": None}
+
+
+def match_width(operator: str, quantity: Callable[[keras.Model], int], target: int, **arguments) -> float:
+    """Find the `width` at which a `small_rednet` comes closest to a number of parameters or multiply-adds.
+
+    Args:
+        operator: "depthwise" or "convolution", which allow any width.
+        quantity: `parameters` or `multiply_adds`.
+        target: The number to come close to.
+        **arguments: Further arguments of `small_rednet`.
+
+    Returns:
+        A multiple of 0.01 from 0.2 to 4.
+    """
+
+    def found(hundredths):
+        return quantity(small_rednet(operator=operator, width=hundredths / 100, **arguments))
+
+    low, high = 20, 400
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if found(middle) > target else (middle, high)
+    return min((low, high), key=lambda hundredths: abs(found(hundredths) - target)) / 100
+
+
+def matched_widths(rule: str, **arguments) -> dict[str, float]:
+    """Find the widths with which a `small_rednet` of each operator is compared under `rule`.
+
+    Args:
+        rule: "width" or "time", the same width for all; "parameters" or "multiply_adds", those of the involution's
+            network come as close as widths in steps of 0.01 allow.
+        **arguments: Further arguments of `small_rednet`.
+
+    Returns:
+        A dict from "involution", "depthwise" and "convolution" to a width; that of the involution is 1.
+
+    Raises:
+        ParameterError: If `rule` is none of the four.
+    """
+    quantity = RULES[checks.choice("rule", rule, RULES)]
+    widths = dict.fromkeys(("involution", "depthwise", "convolution"), 1.0)
+    if quantity:
+        target = quantity(small_rednet(operator="involution", **arguments))
+        for operator in ("depthwise", "convolution"):
+            widths[operator] = match_width(operator, quantity, target, **arguments)
+    return widths
+
+
+def involutions(model: keras.Model) -> list[Involution2D]:
+    """Return the involutions of `model`, in their order."""
+    return [layer for layer in model.layers if isinstance(layer, Involution2D)]
+
+
+def layer_kernels(model: keras.Model, images: np.ndarray, batch_size: int = 256) -> dict[str, np.ndarray]:
+    """Compute the kernels that each involution of a functional model makes for `images`.
+
+    Args:
+        model: A functional model, such as those of `involution_utils.models`.
+        images: `(N, height, width, channels)`, in [0, 1].
+        batch_size: Images per forward pass.
+
+    Returns:
+        A dict from the name of each `Involution2D` to its kernels, an array `(N, H', W', K_h, K_w, G)`.
+    """
+    found = involutions(model)
+    if not found:
+        return {}
+    seen = keras.Model(model.inputs, [layer.input for layer in found])
+    made = {layer.name: [] for layer in found}
+    for start in range(0, len(images), batch_size):
+        inputs = seen(ops.convert_to_tensor(images[start : start + batch_size], "float32"))
+        for layer, features in zip(found, inputs if len(found) > 1 else _as_list(inputs), strict=True):
+            made[layer.name].append(ops.convert_to_numpy(layer(features, return_kernels=True)[1]))
+    return {name: np.concatenate(parts) for name, parts in made.items()}
+
+
+def _as_list(value):
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def spatial_share(kernels: np.ndarray) -> float:
+    """Compute which share of the kernels' variance lies between the positions of an image, not between images.
+
+    Args:
+        kernels: `(N, H, W, K_h, K_w)`, the kernels of N images.
+
+    Returns:
+        A number from 0 to 1: the variance over the positions of an image, averaged over images and weights, divided by
+        the variance over positions and images together, averaged over weights. 0 if all kernels are alike.
+    """
+    kernels = kernels.astype("float64")
+    total = kernels.var(axis=(0, 1, 2)).mean()
+    return float(kernels.var(axis=(1, 2)).mean() / total) if total > 0 else 0.0
+
+
+def effective_rank(kernels: np.ndarray) -> float:
+    """Compute how many directions kernels use: the exponential of the entropy of their singular values' shares.
+
+    The definition is that of Roy and Vetterli (2007), applied to the kernels less their mean.
+
+    Args:
+        kernels: `(..., K_h, K_w)`, all kernels of one group.
+
+    Returns:
+        A number from 1, where the kernels are multiples of one pattern, to K_h * K_w; 0 if all are alike.
+    """
+    flat = kernels.reshape(-1, math.prod(kernels.shape[-2:])).astype("float64")
+    singular = np.linalg.svd(flat - flat.mean(0), compute_uv=False)
+    if singular.max(initial=0) <= 1e-12 * max(1, np.abs(flat).max()):
+        return 0.0
+    share = singular[singular > 0] / singular.sum()
+    return float(np.exp(-(share * np.log(share)).sum()))
+
+
+def explained_by_brightness(kernels: np.ndarray, images: np.ndarray) -> float:
+    """Compute which share of the kernels' variance a linear function of the brightness beneath them explains.
+
+    Args:
+        kernels: `(N, H, W, K_h, K_w)`, the kernels of one group for N images.
+        images: `(N, H * s, W * s, channels)`; brightness is the mean of the channels over blocks of s x s pixels.
+
+    Returns:
+        R squared, from 0 to 1, all weights of the kernel taken together.
+    """
+    count, height, width = kernels.shape[:3]
+    blocks = images.mean(-1, dtype="float64").reshape(
+        count, height, images.shape[1] // height, width, images.shape[2] // width
+    )
+    brightness = blocks.mean((2, 4)).ravel()
+    flat = kernels.reshape(brightness.size, -1).astype("float64")
+    flat, brightness = flat - flat.mean(0), brightness - brightness.mean()
+    total = (flat**2).sum()
+    if total == 0 or not brightness.any():
+        return 0.0
+    return float(((brightness @ flat) ** 2).sum() / (brightness @ brightness) / total)
+
+
+@keras.saving.register_keras_serializable("involution_utils")
+class LesionedGenerator(layers.Layer):
+    """A kernel generator whose kernels may no longer depend on their position, or on the image.
+
+    Args:
+        generator: The kernel generator, a Keras layer.
+        lesion: `"image_mean"`, each image's kernels are replaced by their mean over the positions; `"dataset_mean"`,
+            all kernels by `mean`; `"shuffled"`, the kernels of an image change places at random.
+        mean: The kernel of `"dataset_mean"`, `kernel_height * kernel_width * groups` numbers, the group fastest.
+        seed: Fixes the order of `"shuffled"`, the same for all images.
+        **kwargs: Arguments of every Keras layer.
+    """
+
+    def __init__(self, generator, lesion: str, mean=None, seed: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        if isinstance(generator, dict):
+            generator = keras.saving.deserialize_keras_object(generator)
+        self.generator, self.lesion = generator, checks.choice("lesion", lesion, LESIONS)
+        self.mean = None if mean is None else [float(value) for value in np.ravel(mean)]
+        self.seed = checks.seed(seed)
+
+    def build(self, input_shape):
+        """Build the generator."""
+        if not self.generator.built:
+            self.generator.build(input_shape)
+
+    def call(self, inputs, training=False):
+        """Return the altered kernels of `inputs`, flat."""
+        kernels = self.generator(inputs, training=training)
+        if self.lesion == "image_mean":
+            return ops.broadcast_to(ops.mean(kernels, axis=(1, 2), keepdims=True), ops.shape(kernels))
+        if self.lesion == "dataset_mean":
+            return ops.broadcast_to(ops.convert_to_tensor(self.mean, kernels.dtype), ops.shape(kernels))
+        _, height, width, values = ops.shape(kernels)
+        order = np.random.default_rng(self.seed).permutation(height * width)
+        flat = ops.reshape(kernels, (-1, height * width, values))  # (batch, positions, kernel values * groups)
+        return ops.reshape(ops.take(flat, order, axis=1), ops.shape(kernels))
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the flat kernels."""
+        return self.generator.compute_output_shape(input_shape)
+
+    def get_config(self):
+        """Return the arguments that make this layer again."""
+        return super().get_config() | {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "lesion": self.lesion,
+            "mean": self.mean,
+            "seed": self.seed,
+        }
+
+
+def lesioned(
+    model: keras.Model, lesion: str, images: np.ndarray | None = None, names: Iterable[str] | None = None, seed: int = 0
+) -> keras.Model:
+    """Copy a trained model with the kernels of some involutions replaced.
+
+    Args:
+        model: A functional model with `Involution2D` layers.
+        lesion: `"dataset_mean"`, `"image_mean"` or `"shuffled"`, as in `LesionedGenerator`.
+        images: `(N, height, width, channels)` in [0, 1], over which `"dataset_mean"` averages; else not needed.
+        names: Names of the involutions to lesion; all by default.
+        seed: Fixes the order of `"shuffled"`.
+
+    Returns:
+        A new model with the weights of `model`, not compiled. Normalization keeps its statistics: see
+        `reestimate_normalization`.
+
+    Raises:
+        ParameterError: If `lesion` or a name is unknown, or images are missing.
+    """
+    checks.choice("lesion", lesion, LESIONS)
+    known = [layer.name for layer in involutions(model)]
+    names = set(known if names is None else names)
+    checks.names(names, known, "involution")
+    if lesion == "dataset_mean" and images is None:
+        raise checks.error("images", "an array of images for the data set's mean kernel", images)
+    means = {}
+    if lesion == "dataset_mean":
+        means = {name: made.mean((0, 1, 2)).ravel() for name, made in layer_kernels(model, images).items()}
+
+    def copy(layer):
+        config = layer.get_config()
+        if layer.name in names:
+            inner = layer.kernel_generator
+            inner = type(inner).from_config(inner.get_config())
+            altered = LesionedGenerator(inner, lesion, means.get(layer.name), seed, name="lesioned")
+            config["kernel_generator"] = keras.saving.serialize_keras_object(altered)
+        return type(layer).from_config(config)
+
+    changed = keras.models.clone_model(model, clone_function=copy)
+    changed.set_weights(model.get_weights())
+    return changed
+
+
+def reestimate_normalization(model: keras.Model, images: np.ndarray, batch_size: int = 256) -> None:
+    """Set the moving statistics of every `BatchNormalization` in `model` to their averages over `images`.
+
+    Args:
+        model: A built model; it is changed in place.
+        images: `(N, height, width, channels)` in [0, 1], N a multiple of `batch_size` or less than it.
+        batch_size: Images per forward pass.
+    """
+    found = [layer for layer in model._flatten_layers() if isinstance(layer, layers.BatchNormalization)]
+    momenta = [layer.momentum for layer in found]
+    for number, start in enumerate(range(0, len(images), batch_size)):
+        for layer in found:
+            layer.momentum = number / (number + 1)  # so that the moving average is the mean of the batches so far
+        model(ops.convert_to_tensor(images[start : start + batch_size], "float32"), training=True)
+    for layer, momentum in zip(found, momenta, strict=True):
+        layer.momentum = momentum

@@ -1,0 +1,13 @@
+"""The small RedNet on all training images, as first published in notebook 06: validated on the test images."""
+
+from involution_utils.experiments.experiment import Experiment
+from involution_utils.experiments.run import Run
+
+
+def declare() -> list[Run]:
+    """Return the runs: three seeds, 20 epochs, augmented, batches of 64."""
+    recipe = {"recipe": "augmented", "batch_size": 64}
+    return [Run(experiment="rednet", model="small_rednet", seed=seed, **recipe) for seed in range(3)]
+
+
+REDNET = Experiment("rednet", "the small RedNet on all 50,000 images (notebook 06)", declare)
