@@ -57,14 +57,14 @@ def train(
     *,
     optimizer: str | keras.optimizers.Optimizer = "adam",
     augment: bool = False,
+    validation_data: tuple | None = None,
     resume_dir: str | PathLike | None = None,
     verbose: int = 1,
 ) -> dict[str, list[float]]:
     """Compile `model` and fit it to `dataset`.
 
     The loss is sparse categorical cross-entropy from logits. `seed` fixes the order of the images in every epoch; the
-    initial weights are fixed earlier, by `keras.utils.set_random_seed` before the model is built. Validation data are
-    the held-out training images if `dataset` has any, else, as in the original experiment, the test images.
+    initial weights are fixed earlier, by `keras.utils.set_random_seed` before the model is built.
 
     Args:
         model: A built Keras model from images in [0, 1] to logits.
@@ -74,6 +74,8 @@ def train(
         seed: A whole number, at least 0.
         optimizer: As for `model.compile`; the default is Adam at its default rate. `cosine_adamw` makes another.
         augment: Whether to mirror and shift the training images at random, as `Batches` does.
+        validation_data: Images, `(N, height, width, channels)` uint8, and labels `(N,)`; the test images by default, as
+            in the original experiment.
         resume_dir: A folder for the state after each epoch: called again with the same arguments after an
             interruption, `train` goes on from there. None keeps no state.
         verbose: 1 shows a progress bar, 0 nothing.
@@ -103,7 +105,7 @@ def train(
         callbacks.append(tqdm.keras.TqdmCallback(epochs, verbose=0, **bar))
     history = model.fit(
         batches,
-        validation_data=Batches(*validation_images(dataset), batch_size, shuffle=False),
+        validation_data=Batches(*(validation_data or (dataset.x_test, dataset.y_test)), batch_size, shuffle=False),
         epochs=epochs,
         shuffle=False,  # `Batches` shuffles, so that an epoch's order depends on nothing but seed and epoch
         callbacks=callbacks,
@@ -114,14 +116,6 @@ def train(
     history = _read_history(log)
     shutil.rmtree(state)
     return history
-
-
-def validation_images(dataset: ImageDataset) -> tuple:
-    """Return the images and labels that `train` validates on: those held out if there are any, or the test images."""
-    held_out = getattr(dataset, "x_validation", None)
-    if held_out is not None and len(held_out):
-        return held_out, dataset.y_validation
-    return dataset.x_test, dataset.y_test
 
 
 def cosine_adamw(
