@@ -1,0 +1,28 @@
+"""The networks: the original experiment's classifiers, RedNet, a small RedNet with an exchangeable operator."""
+
+from involution_utils.models.checkpoints import load_official_weights, load_trained
+from involution_utils.models.classifiers import (
+    conv_classifier,
+    involution_classifier,
+    repaired_involution_classifier,
+)
+from involution_utils.models.rednet import rednet
+from involution_utils.models.small_rednet import OPERATORS, SharedDepthwiseConv2D, small_rednet
+
+MODELS = {
+    model.__name__: model
+    for model in (conv_classifier, involution_classifier, repaired_involution_classifier, rednet, small_rednet)
+}
+
+__all__ = [
+    "MODELS",
+    "OPERATORS",
+    "SharedDepthwiseConv2D",
+    "conv_classifier",
+    "involution_classifier",
+    "load_official_weights",
+    "load_trained",
+    "rednet",
+    "repaired_involution_classifier",
+    "small_rednet",
+]

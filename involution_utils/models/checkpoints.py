@@ -1,0 +1,106 @@
+"""Trained weights: the official checkpoints of RedNet, and the models that ship with the package."""
+
+from importlib import resources
+from os import PathLike
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+
+from involution_utils.layers import Involution2D
+
+
+def load_official_weights(model, path):
+    """Load a checkpoint of the paper's authors (PyTorch) into a `rednet`; all of it, or nothing and an error.
+
+    The authors' kernel generator lists the values of a kernel group by group, ours value by value: they are reordered.
+
+    Args:
+        model: a `rednet` of the checkpoint's depth and number of classes.
+        path: the checkpoint (`.pth`, read by PyTorch, which must be installed), or the same arrays under the same
+            names in a `.npz`.
+
+    Raises:
+        ImportError: if a `.pth` is to be read and PyTorch is not installed.
+        ValueError: if a weight is missing, left over or of another shape.
+    """
+    found = {
+        name.removeprefix("backbone.").removeprefix("head.").replace(".", "_"): value
+        for name, value in _read_checkpoint(path).items()
+        if not name.endswith("num_batches_tracked")
+    }
+    wanted = _official_weights(model)
+    if found.keys() != wanted.keys():
+        missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+        raise ValueError(f"`path` does not fit {model.name}: missing {missing[:3]}, left over {extra[:3]} (3 at most).")
+    values = {}
+    for name, (weight, convert) in wanted.items():
+        try:
+            values[name] = convert(found[name])
+        except ValueError:
+            values[name] = found[name]
+        if values[name].shape != tuple(weight.shape):
+            raise ValueError(f"`path` does not fit {model.name}: {name} has shape {found[name].shape}.")
+    for name, (weight, _) in wanted.items():
+        weight.assign(values[name])
+
+
+def _read_checkpoint(path):
+    if str(path).endswith(".npz"):
+        with np.load(path) as file:
+            return dict(file)
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError("reading a PyTorch checkpoint needs PyTorch: pip install torch") from error
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    return {name: value.numpy() for name, value in content.get("state_dict", content).items()}
+
+
+def _official_weights(model):
+    """Map the official name of each weight of `model` to the weight and to what turns the official value into ours."""
+    wanted = {}
+
+    def kernel(values):
+        return values.transpose(2, 3, 1, 0)
+
+    def add(name, layer, convert=kernel, bias=np.asarray):
+        if isinstance(layer, layers.BatchNormalization):
+            pairs = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+            wanted.update({f"{name}_{old}": (getattr(layer, new), np.asarray) for old, new in pairs.items()})
+        else:
+            wanted[f"{name}_weight"] = (layer.kernel, convert)
+            if layer.use_bias:
+                wanted[f"{name}_bias"] = (layer.bias, bias)
+
+    for layer in model.layers:
+        if isinstance(layer, Involution2D):
+            generator, groups = layer.kernel_generator, layer.groups
+
+            def value_by_value(values, groups=groups):  # (groups * values of a kernel, ...), group by group before
+                return values.reshape(groups, -1, *values.shape[1:]).swapaxes(0, 1).reshape(values.shape)
+
+            add(f"{layer.name}_conv1_conv", generator.reduce)
+            add(f"{layer.name}_conv1_bn", generator.normalize)
+            add(f"{layer.name}_conv2_conv", generator.span, lambda v, f=value_by_value: kernel(f(v)), value_by_value)
+        elif isinstance(layer, layers.Dense):
+            add(layer.name, layer, np.transpose)
+        elif layer.weights:
+            add(layer.name, layer)
+    return wanted
+
+
+def load_trained(name: str, output_dir: str | PathLike) -> keras.Model:
+    """Return a trained model: `output_dir`'s if notebook 03 left one there, else the one that ships with the package.
+
+    Args:
+        name: `"involution_classifier"`.
+        output_dir: The folder that notebook 03 wrote to.
+    """
+    own = Path(output_dir) / f"{name}.keras"
+    print(f"{name}: " + ("trained by notebook 03" if own.exists() else "the trained one that ships with the package"))
+    if own.exists():
+        return keras.saving.load_model(own)
+    with resources.as_file(resources.files("involution_utils") / "assets" / f"{name}.keras") as shipped:
+        return keras.saving.load_model(shipped)
