@@ -97,7 +97,7 @@ def numbers(value: Any) -> np.ndarray | None:
         if np.ma.is_masked(value):
             return None
         array = np.asarray(value)
-        if array.dtype.kind == "O" and any(isinstance(item, str | bytes | bool) for item in array.flat):
+        if array.dtype.kind == "O" and any(isinstance(item, str | bytes | bool | None) for item in array.flat):
             return None
         return array.astype(float) if array.dtype.kind in "iufOV" else None  # V: bfloat16
     except Exception:

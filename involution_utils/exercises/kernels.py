@@ -101,6 +101,10 @@ def check_softmax_kernels(answer):
         "large logits overflow; softmax is the same when each kernel's largest logit is subtracted first.": (
             lambda k: normalize(k, largest=()),
             lambda k: normalize(k, largest=(0, 1, 2, 3, 4, 5)),
+            lambda k: normalize(k - k.mean(axis=(3, 4), keepdims=True), largest=()),
+            lambda k: normalize(k - k.min(axis=(3, 4), keepdims=True), largest=()),
+            lambda k: normalize(k - k[:, :, :, :1, :1], largest=()),
+            lambda k: normalize(k - k[:, :, :, 1:2, 1:2], largest=()),
         ),
         "the softmax goes over the groups; the taps of a kernel should add up to 1.": over(5),
         "the softmax goes over one axis of a kernel; all K * K taps together should add up to 1.": over(3, 4),
@@ -118,4 +122,11 @@ def check_softmax_kernels(answer):
     random = np.random.default_rng(6)
     small, large = (random.integers(-8, 9, size) / 4 for size in ((1, 2, 3, 3, 3, 2), (2, 4, 3, 3, 3, 4)))
     large += random.choice((-2000, 2000), (2, 4, 3, 1, 1, 4))
-    return judge(answer, [(small,), (large,)], normalize, "the taps of every kernel add up to 1.", mistakes)
+    apart = random.choice((-2000, -1000, 0, 1000, 2000), (2, 3, 3, 3, 3, 2)) + random.integers(0, 2, (2, 3, 3, 3, 3, 2))
+    return judge(
+        answer,
+        [(small,), (large,), (apart.astype(float),)],
+        normalize,
+        "the taps of every kernel add up to 1.",
+        mistakes,
+    )

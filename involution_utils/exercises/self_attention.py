@@ -96,6 +96,11 @@ def check_attention_kernels(answer):
             lambda s, i: attention_kernels(s, i, masked=0),
             lambda s, i: everywhere(s * i[..., None]),
         ),
+        "with low scores inside, the taps outside get a weight; a mask of -inf, or -1e9, is below all scores.": (
+            *(lambda s, i, low=low: attention_kernels(s, i, masked=low) for low in (-50, -30, -20, -12, -10, -5, -1)),
+            *(lambda s, i, low=low: everywhere(np.where(i[..., None], s, s + low)) for low in (-64, -10, -1)),
+            lambda s, i: everywhere(np.where(i[..., None], s, s.min())),
+        ),
         "the mask is upside down: it is true where a tap lies inside.": lambda s, i: attention_kernels(s, ~i),
         "the heads share one sum; each has a kernel of its own.": lambda s, i: attention_kernels(s, i, axis=(2, 3, 4)),
         "the softmax goes over one axis of the kernel; all taps together should add up to 1.": (
@@ -108,12 +113,12 @@ def check_attention_kernels(answer):
         ),
     }
     random, cases = np.random.default_rng(7), []
-    for height, width, size, groups in ((3, 3, 3, 2), (4, 3, 3, 1), (2, 6, 5, 3)):
+    for height, width, size, groups, level in ((3, 3, 3, 2, 0), (4, 3, 3, 1, 0), (2, 6, 5, 3, 0), (3, 4, 3, 2, -60)):
         steps = np.arange(size) - size // 2
         rows, columns = (np.arange(n)[:, None] + steps for n in (height, width))
         row_in, column_in = ((x >= 0) & (x < n) for x, n in ((rows, height), (columns, width)))
         inside = row_in[:, None, :, None] & column_in[None, :, None, :]
-        cases.append((random.normal(size=(*inside.shape, groups)), inside))
-    return judge(
-        answer, cases, attention_kernels, "only what is there gets a weight, and all of it adds up to 1.", mistakes
-    )
+        scores = level + random.integers(-16, 17, (*inside.shape, groups)) / 8  # exact in float32, too
+        cases.append((scores, inside))
+    praise = "only what is there gets a weight, and all of it adds up to 1."
+    return judge(answer, cases, attention_kernels, praise, mistakes, tolerance=5e-6)

@@ -1,8 +1,11 @@
 """The checks of notebook 03."""
 
+import itertools
+
 import numpy as np
 
-from involution_utils.exercises.judge import Verdict, attempt, is_stub, judge, raised, show
+from involution_utils.exercises.judge import Verdict, agree, judge, raised
+from involution_utils.exercises.network import image_sizes, received, run, run_if_possible, weights_of
 
 
 def check_dense_parameters(answer):
@@ -111,47 +114,55 @@ def check_fair_head(answer):
         "the pooling after the second convolution is missing.": {"poolings": (0,)},
         "there should be no pooling after the third convolution.": {"poolings": (0, 1, 2)},
     }
-    if not isinstance(answer, keras.Model):
-        answer = attempt(answer, ()) if callable(answer) else answer
-    if is_stub(answer):
-        return Verdict(False, "Not answered yet: build the model, and hand it (or the function that builds it) over.")
-    if isinstance(answer, Exception):
-        return Verdict(False, f"Not yet: building the model {raised(answer)}.")
-    if not isinstance(answer, keras.Model):
-        return Verdict(False, f"Not yet: expected a Keras model or a function that builds one, got {show(answer)}.")
+    model = received(answer)
+    if isinstance(model, Verdict):
+        return model
+    draw = np.random.default_rng(3).normal
+    images, larger = (draw(size=(8, *size, 3)).astype("float32") for size in image_sizes(model))
+    weights = [draw(size=w.shape) * np.sqrt(2 / np.prod(w.shape[:-1])) for w in model.get_weights()]
     try:
-        if not answer.built:
-            answer(np.zeros((1, 32, 32, 3), "float32"))
-        shape = tuple(size or default for size, default in zip(answer.input_shape[1:], (20, 28, 3), strict=True))
-        draw = np.random.default_rng(3).normal
-        image, kept = draw(size=(2, *shape)).astype("float32"), answer.get_weights()
-        weights = [draw(size=w.shape) * np.sqrt(2 / np.prod(w.shape[:-1])) for w in kept]
-        try:
-            answer.set_weights(weights)
-            given = keras.ops.convert_to_numpy(answer(image, training=False))
-        finally:
-            answer.set_weights(kept)
+        with weights_of(model, weights):
+            given, in_training = (run(model, images, training) for training in (False, True))
+            given_larger = run_if_possible(model, larger)
     except Exception as error:
         return Verdict(False, f"Not yet: your model {raised(error)}.")
 
-    def agrees(change):
+    def agrees(change, images=images, given=given):
         try:
-            model = fair_head(shape, **change)
-            model.set_weights(weights)
+            reference = fair_head(images.shape[1:], **change)
+            reference.set_weights(_first_layer_first(weights))
         except ValueError:  # no such model for this size, or weights of other shapes
             return False
-        return np.allclose(keras.ops.convert_to_numpy(model(image, training=False)), given, rtol=1e-3, atol=1e-3)
+        return agree(given, run(reference, images), 1e-3)
 
-    if shape[-1] != 3:
-        return Verdict(False, f"Not yet: the images have three channels, the model's input has {shape[-1]}.")
-    if given.shape != (2, 10):
-        return Verdict(False, f"Not yet: there should be ten logits an image; the output's shape is {given.shape[1:]}.")
+    if given.shape != (8, 10):
+        return Verdict(False, f"Not yet: there should be ten logits per image; the output's shape is {given.shape}.")
     if agrees({}):
+        if not agrees({}, larger, given_larger):
+            height, width = images.shape[1:3]
+            return Verdict(
+                False, f"Not yet: this is global pooling for {height} x {width} pixels, but for no other size."
+            )
+        if not agree(in_training, given, 1e-3):
+            return Verdict(False, "Not yet: something is added that acts in training alone, such as dropout.")
         return Verdict(True, "Right: the head no longer depends on the size of the image, and the parameters are few.")
     for hint, change in mistakes.items():
         if agrees(change):
             return Verdict(False, f"Not yet: {hint}")
-    expected, parameters = fair_head(shape).count_params(), sum(w.size for w in weights)
+    expected, parameters = fair_head(images.shape[1:]).count_params(), sum(w.size for w in weights)
     if parameters != expected:
         return Verdict(False, f"Not yet: expected {expected:,} parameters, got {parameters:,}; go through summary().")
     return Verdict(False, "Not yet: expected the same layers in the same order; the sizes of the weights are right.")
+
+
+def _first_layer_first(weights):
+    """Return kernels and biases in the order of the network, in whatever order its layers were made.
+
+    The kernels of a convolutional classifier differ in shape; a 1x1 convolution serves as a dense layer.
+    """
+    starts = [i for i, w in enumerate(weights) if w.ndim > 1] + [len(weights)]
+    layers = [list(weights[i:j]) for i, j in itertools.pairwise(starts)]
+    for layer in layers:
+        layer[0] = layer[0].reshape(layer[0].shape[2:]) if layer[0].shape[:2] == (1, 1) else layer[0]
+    layers.sort(key=lambda layer: (layer[0].ndim == 2, layer[0].shape if layer[0].ndim > 2 else (-layer[0].shape[1],)))
+    return [w for layer in layers for w in layer]

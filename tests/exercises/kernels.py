@@ -1,0 +1,197 @@
+"""Answers to the exercises of the notebook, right ones and wrong ones."""
+
+import numpy as np
+
+from exercises import ANSWERS, mistake, right, solution
+
+# kernel_map
+ANSWERS["kernel_map"] = lambda k: np.einsum("bhwuvg->bhwg", k)
+for name, hint, wrong in [
+    ("mean", "mean of the weights", lambda k: k.mean((3, 4))),
+    ("places", "over the positions", lambda k: np.einsum("bhwuvg->buvg", k)),
+    ("groups_too", "groups are summed too", lambda k: np.einsum("bhwuvg->bhw", k)),
+    ("absolute", "absolute values", lambda k: np.einsum("bhwuvg->bhwg", abs(k))),
+    ("one_axis", "two axes is summed", lambda k: k.sum(3)),
+    ("last_two", "wrong two axes", lambda k: k.sum((-2, -1))),
+]:
+    mistake("kernel_map", hint, name)(wrong)
+
+
+# spatial_share
+def mean_square(k, axes):
+    return np.mean((k - k.mean(axes, keepdims=True)) ** 2)
+
+
+@solution("spatial_share")
+def spatial_share(k):
+    within = mean_square(k, (1, 2))
+    between = np.mean((k.mean((1, 2)) - k.mean((0, 1, 2))) ** 2)
+    return within / (within + between)
+
+
+for name, hint, wrong in [
+    ("taps", "over the taps", lambda k: mean_square(k, (3, 4)) / mean_square(k, (0, 1, 2))),
+    ("complement", "between the means", lambda k: 1 - spatial_share(k)),
+    ("sums", "summed before", lambda k: mean_square(k.sum((3, 4)), (1, 2)) / np.var(k.sum((3, 4)))),
+    ("inverted", "upside down", lambda k: mean_square(k, (0, 1, 2)) / mean_square(k, (1, 2))),
+    ("not_divided", "divide it by the whole", lambda k: mean_square(k, (1, 2))),
+    ("all_in_one", "mixes the taps", lambda k: np.mean(np.var(k, (1, 2))) / np.var(k)),
+    ("mean_of_ratios", "averages ratios", lambda k: np.mean(np.var(k, (1, 2)) / np.var(k, (0, 1, 2)))),
+    ("sample", "count less one", lambda k: np.var(k, (1, 2), ddof=1).mean() / np.var(k, (0, 1, 2), ddof=1).mean()),
+    ("percent", "percentage", lambda k: 100 * spatial_share(k)),
+    ("deviations", "standard deviations", lambda k: np.std(k, (1, 2)).mean() / np.std(k, (0, 1, 2)).mean()),
+]:
+    mistake("spatial_share", hint, name)(wrong)
+
+
+# softmax_kernels
+@solution("softmax_kernels")
+def softmax(k):
+    flat = k.reshape(*k.shape[:3], -1, k.shape[5])
+    powers = np.exp(flat - flat.max(3, keepdims=True))
+    return (powers / powers.sum(3, keepdims=True)).reshape(k.shape)
+
+
+def naive(axis):
+    return lambda k: np.exp(k) / np.exp(k).sum(axis, keepdims=True)
+
+
+def stable(axis):
+    return lambda k: naive(axis)(k - k.max(axis, keepdims=True))
+
+
+for name, hint, wrong in [
+    ("unstable", "overflow", naive((3, 4))),
+    ("groups", "over the groups", stable(-1)),
+    ("groups_unstable", "over the groups", naive(-1)),
+    ("one_axis", "one axis of a kernel", stable(4)),
+    ("other_axis_unstable", "one axis of a kernel", naive(3)),
+    ("places", "over the positions", naive((1, 2))),
+    ("places_stable", "over the positions", stable((1, 2))),
+    ("taps_and_groups", "share one sum", stable((3, 4, 5))),
+    ("no_exponential", "without the exponential", lambda k: k / k.sum((3, 4), keepdims=True)),
+    ("no_sum", "not divided", np.exp),
+]:
+    mistake("softmax_kernels", hint, name)(wrong)
+
+
+# Thought up afresh from the text of the exercises
+for name, hint, wrong in [
+    ("norm", ", got ", lambda k: np.sqrt((k**2).sum((3, 4)))),
+    ("largest", ", got ", lambda k: k.max((3, 4))),
+    ("images_too", "got shape", lambda k: k.sum((0, 3, 4))),
+    ("kept_axes", "got shape", lambda k: k.sum((3, 4), keepdims=True)),
+    ("groups_first", "got shape", lambda k: np.moveaxis(k.sum((3, 4)), -1, 1)),
+    ("groups_repeated", ", got ", lambda k: np.repeat(k.sum((3, 4, 5))[..., None], k.shape[5], -1)),
+    ("first_image", "got shape", lambda k: k[:1].sum((3, 4))),
+    ("everything", "got a single number", lambda k: k.sum()),
+    ("relu", ", got ", lambda k: np.maximum(k, 0).sum((3, 4))),
+    ("unchanged", "got shape", lambda k: k),
+]:
+    mistake("kernel_map", hint, name)(wrong)
+
+right("kernel_map", "lists")(lambda k: k.sum(4).sum(3).tolist())
+right("kernel_map", "reshaped")(lambda k: k.reshape(*k.shape[:3], -1, k.shape[-1]).sum(-2))
+right("kernel_map", "ones")(lambda k: k.shape[3] ** 2 * k.mean((3, 4)))
+
+
+@right("kernel_map")
+def keras_sum(kernels):
+    from keras import ops
+
+    return ops.sum(ops.convert_to_tensor(kernels, "float32"), axis=(-3, -2))
+
+
+@right("kernel_map")
+def kernel_map_by_loops(kernels):
+    out = np.zeros((*kernels.shape[:3], kernels.shape[5]))
+    for index in np.ndindex(kernels.shape):
+        out[(*index[:3], index[5])] += kernels[index]
+    return out
+
+
+for name, hint, wrong in [
+    ("ratio_to_between", ", got ", lambda k: mean_square(k, (1, 2)) / np.mean(np.var(k.mean((1, 2)), 0))),
+    ("images", ", got ", lambda k: np.var(k, 0).mean() / np.var(k, (0, 1, 2)).mean()),
+    ("all_within", ", got ", lambda k: 1.0),
+    ("rows_alone", ", got ", lambda k: np.var(k, 1).mean() / np.var(k, (0, 1, 2)).mean()),
+    ("per_tap", "got shape", lambda k: np.var(k, (1, 2)).mean(0) / np.var(k, (0, 1, 2))),
+    ("per_image", "got shape", lambda k: np.var(k, (1, 2)).mean((1, 2)) / np.var(k, (0, 1, 2)).mean()),
+    ("medians", ", got ", lambda k: np.median(np.var(k, (1, 2))) / np.median(np.var(k, (0, 1, 2)))),
+    ("squares_without_mean", ", got ", lambda k: np.mean(np.var(k, (1, 2))) / np.mean(k**2)),
+    ("first_image", ", got ", lambda k: np.var(k[0], (0, 1)).mean() / np.var(k, (0, 1, 2)).mean()),
+    ("whole_within", ", got ", lambda k: np.mean([np.var(image) for image in k]) / np.var(k)),
+]:
+    mistake("spatial_share", hint, name)(wrong)
+
+right("spatial_share", "sums")(lambda k: np.var(k, (1, 2)).sum() / len(k) / np.var(k, (0, 1, 2)).sum())
+right("spatial_share", "flat")(
+    lambda k: (
+        sum(image.reshape(-1, k[0, 0, 0].size).var(0).mean() for image in k)
+        / len(k)
+        / k.reshape(-1, k[0, 0, 0].size).var(0).mean()
+    )
+)
+right("spatial_share", "array")(lambda k: np.array(spatial_share(k), dtype="float32"))
+
+
+@right("spatial_share")
+def keras_variances(kernels):
+    from keras import ops
+
+    k = ops.convert_to_tensor(kernels, "float32")
+    return ops.mean(ops.var(k, axis=(1, 2))) / ops.mean(ops.var(k, axis=(0, 1, 2)))
+
+
+def less(shift):
+    return lambda k: naive((3, 4))(k - shift(k))
+
+
+for name, hint, wrong in [
+    ("mean_subtracted", "overflow", less(lambda k: k.mean((3, 4), keepdims=True))),
+    ("first_tap_subtracted", "overflow", less(lambda k: k[:, :, :, :1, :1])),
+    ("middle_tap_subtracted", "overflow", less(lambda k: k[:, :, :, 1:2, 1:2])),
+    ("smallest_subtracted", "overflow", less(lambda k: k.min((3, 4), keepdims=True))),
+    ("largest_of_all", "overflow", less(lambda k: k.max())),
+    ("largest_of_the_groups", ", got ", less(lambda k: k.max((3, 4, 5), keepdims=True))),
+    ("largest_per_row", ", got ", less(lambda k: k.max(4, keepdims=True))),
+    ("clipped", ", got ", lambda k: naive((3, 4))(np.clip(k, -500, 500))),
+    ("median_subtracted", ", got ", less(lambda k: np.median(k, (3, 4), keepdims=True))),
+    ("sigmoid", ", got ", lambda k: 1 / (1 + np.exp(-k))),
+    ("squares", ", got ", lambda k: k**2 / (k**2).sum((3, 4), keepdims=True)),
+    (
+        "shifted_to_zero",
+        ", got ",
+        lambda k: (k - k.min((3, 4), keepdims=True)) / (k - k.min((3, 4), keepdims=True)).sum((3, 4), keepdims=True),
+    ),
+    ("logarithm", ", got ", lambda k: np.log(stable((3, 4))(k))),
+    ("winner", ", got ", lambda k: (k == k.max((3, 4), keepdims=True)).astype(float)),
+    ("base_two", ", got ", lambda k: softmax(k * np.log(2))),
+    ("times_taps", ", got ", lambda k: 9 * softmax(k)),
+    ("kernels_in_a_row", ", got ", lambda k: softmax(k.swapaxes(3, 5)).swapaxes(3, 5)),
+]:
+    mistake("softmax_kernels", hint, name)(wrong)
+
+right("softmax_kernels", "lists")(lambda k: softmax(k).tolist())
+right("softmax_kernels", "larger_than_largest")(lambda k: naive((3, 4))(k - k.max((3, 4), keepdims=True) - 3))
+
+
+@right("softmax_kernels")
+def scipy_softmax(kernels):
+    from scipy.special import softmax
+
+    return softmax(kernels, axis=(3, 4))
+
+
+@right("softmax_kernels")
+def keras_softmax(kernels):
+    from keras import ops
+
+    return ops.softmax(ops.convert_to_tensor(kernels, "float32"), axis=(3, 4))
+
+
+@right("softmax_kernels")
+def log_sum_exp(kernels):
+    from scipy.special import logsumexp
+
+    return np.exp(kernels - logsumexp(kernels, axis=(3, 4), keepdims=True))

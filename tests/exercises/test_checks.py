@@ -1,0 +1,184 @@
+"""Every check takes right answers in any style, refuses wrong ones, and names what is wrong."""
+
+import math
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from exercises import ANSWERS, MISTAKES, RIGHT
+from exercises.convolution import convolve
+from exercises.fair_comparison import operator_parameters
+from exercises.involution import involution_parameters
+from exercises.self_attention import attention_parameters
+from exercises.training import classifier
+from involution_utils import exercises
+
+CHECKS = sorted(name.removeprefix("check_") for name in dir(exercises) if name.startswith("check_"))
+
+
+def verdict(check, answer):
+    return getattr(exercises, f"check_{check}")(answer)
+
+
+def hints(check):
+    """Return the hints that name a mistake; the others show a case, and what was expected and received there."""
+    found = {p.values[2] for p in MISTAKES if p.values[0] == check}
+    return {hint for hint in found if not re.search("got |raised |expected numbers", hint)}
+
+
+def test_every_check_has_a_solution_and_three_mistakes():
+    assert sorted(ANSWERS) == CHECKS
+    for check in CHECKS:
+        assert len(hints(check)) >= 3, check
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_solution_passes(check):
+    found = verdict(check, ANSWERS[check])
+    assert found.right, found
+    assert found
+    assert repr(found).startswith("Right: ")
+
+
+@pytest.mark.parametrize(("check", "answer"), RIGHT)
+def test_a_right_answer_in_another_style_passes(check, answer):
+    found = verdict(check, answer)
+    assert found.right, found
+
+
+@pytest.mark.parametrize(("check", "wrong", "hint"), MISTAKES)
+def test_a_mistake_gets_its_own_hint(check, wrong, hint):
+    found = verdict(check, wrong)
+    assert not found
+    assert found.text.startswith("Not yet: ")
+    assert hint in found.text
+    assert not [other for other in hints(check) - {hint} if other in found.text]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_stub_counts_as_unanswered(check):
+    def raises(*args):
+        raise NotImplementedError
+
+    stubs = [None, ...] if check == "parameter_count" else [None, ..., lambda *args: None, lambda *args: ..., raises]
+    for stub in stubs:
+        assert verdict(check, stub).text.startswith("Not answered yet: ")
+
+
+@pytest.mark.parametrize("check", sorted(set(CHECKS) - {"parameter_count"}))
+def test_an_exception_is_reported_not_raised(check):
+    assert "raised ZeroDivisionError: division by zero" in verdict(check, lambda *args: 1 / 0).text
+    assert "raised TypeError" in verdict(check, lambda: [] + 1 if check == "fair_head" else 0).text
+
+
+def test_an_exception_comes_with_its_case():
+    def fails(channels, kernel_size, groups, reduction_ratio):
+        return involution_parameters(channels, kernel_size, groups, reduction_ratio) + 0 // (groups - 2)
+
+    text = verdict("involution_parameters", fails).text
+    assert text.endswith("for channels=6, kernel_size=5, groups=2, reduction_ratio=4.")
+
+
+@pytest.mark.parametrize("check", sorted(set(CHECKS) - {"parameter_count", "fair_head"}))
+@pytest.mark.parametrize(
+    "spoil", [lambda a: a + 0.001, lambda a: a[None], lambda a: a.astype(str), lambda a: a * np.nan]
+)
+def test_any_other_wrong_answer_gets_the_smallest_failing_case(check, spoil):
+    found = verdict(check, lambda *args: spoil(np.asarray(ANSWERS[check](*args))))
+    assert not found
+    assert ", got " in found.text
+    assert ", for " in found.text
+    assert not [hint for hint in hints(check) if hint in found.text]
+
+
+def test_a_single_wrong_element_is_found():
+    def nearly(inputs, kernels, stride):
+        outputs = ANSWERS["involution"](inputs, kernels, stride)
+        outputs[-1, -1, -1] += 0.01 * (stride == 3)
+        return outputs
+
+    assert "at index (2, 3, 2), for inputs of shape (7, 10, 3)" in verdict("involution", nearly).text
+
+
+def test_a_stride_that_stops_at_two_is_found():
+    assert "stride=3" in verdict("strided_convolution", lambda x, k, s: convolve(x, k, min(s, 2))).text
+
+
+def test_a_number_may_be_of_any_kind_but_must_be_one():
+    from keras import ops
+
+    for right in (51_264, 51_264.0, np.int64(51_264), np.array(51_264), ops.convert_to_tensor(51_264)):
+        assert verdict("parameter_count", right)
+    for wrong in ("51264", [51_264], True, object(), len, 51_263, float("nan")):
+        found = verdict("parameter_count", wrong)
+        assert not found
+        assert "51,264" not in found.text
+
+
+def test_an_answer_may_change_its_arguments():
+    def careless(k):
+        k -= k.max((3, 4), keepdims=True)
+        np.exp(k, out=k) if k.dtype == float else None
+        k /= k.sum((3, 4), keepdims=True)
+        return k
+
+    assert verdict("softmax_kernels", careless)
+
+
+def test_a_result_instead_of_the_function_is_told():
+    assert "the function receptive_field(layers) itself" in verdict("receptive_field", 7).text
+
+
+def test_the_solutions_agree_with_the_package():
+    import keras
+
+    from involution_utils import AttentionKernelGenerator, Involution2D, KernelGenerator, involution
+
+    for c, k, g, r in ((3, 3, 1, 2), (6, 5, 2, 4), (2, 3, 1, 4)):
+        layer = Involution2D(kernel_size=k, groups=g, reduction_ratio=r)
+        layer.build((None, 8, 8, c))
+        assert sum(math.prod(w.shape) for w in layer.trainable_weights) == involution_parameters(c, k, g, r)
+
+    def ours(inputs, kernels, stride):
+        pad = (kernels.shape[2] - 1) // 2
+        tensors = [keras.ops.convert_to_tensor(a[None], "float32") for a in (inputs, kernels)]
+        return involution(*tensors, strides=stride, padding=((pad, pad), (pad, pad)))[0]
+
+    assert verdict("involution", ours)
+    for c, k, g, r in ((8, 3, 2, 2), (64, 7, 4, 4)):
+        generator = AttentionKernelGenerator(k, groups=g, reduction_ratio=r)
+        generator.build((None, 8, 8, c))
+        assert generator.count_params() == attention_parameters(c, k, g, r)
+    for c, k, n, r in ((16, 3, 16, 4), (64, 7, 8, 2)):
+        generator = KernelGenerator(k, groups=c // n, reduction_ratio=r, use_bias=False)
+        generator.build((None, 8, 8, c))
+        assert sum(math.prod(w.shape) for w in generator.trainable_weights) == operator_parameters(c, k, n, r)[2]
+
+    model = keras.Sequential([keras.Input((32, 32, 32)), keras.layers.Conv2D(64, kernel_size=5)])
+    assert verdict("parameter_count", model.count_params())
+
+
+def test_a_fair_head_may_be_a_model_of_fixed_size_and_stays_as_it_was():
+    model = classifier((32, 32))()
+    before = model.get_weights()
+    assert model.count_params() == 61_130
+    assert verdict("fair_head", model)
+    assert all(np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))
+
+
+def test_other_heads_are_told_what_they_are():
+    import keras
+
+    assert "expected a Keras model" in verdict("fair_head", 3).text
+    assert "has 1" in verdict("fair_head", keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])).text
+    assert "expected 61,130 parameters, got" in verdict("fair_head", classifier(dense=65)).text
+    assert "same layers" in verdict("fair_head", classifier(relu="tanh")).text
+    assert verdict("fair_head", lambda: keras.Sequential(classifier()().layers))
+
+
+def test_importing_the_module_does_not_import_keras():
+    code = "import sys, involution_utils.exercises; sys.exit('keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
