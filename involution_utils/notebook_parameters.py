@@ -1,0 +1,147 @@
+"""The parameters of the notebooks: which names a notebook declares, and what each may be.
+
+A notebook declares its parameters in the cell tagged `parameters` and passes them all to `check_parameters` in the
+cell after it. papermill, `make run` and `sweep` override them; both of these check before a notebook starts.
+"""
+
+import ast
+import json
+import os
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import IPython
+
+from involution_utils import checks
+
+_INJECTED = "# Parameters"  # the first line of the cell that papermill adds
+
+
+def _none_or(meaning: str, check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    def checked(name, value):
+        try:
+            return None if value is None else check(name, value)
+        except checks.ParameterError as wrong:
+            raise checks.ParameterError(str(wrong).replace("must be ", f"must be None ({meaning}) or ", 1)) from None
+
+    return checked
+
+
+def _odd(name: str, value: Any) -> int:
+    if not checks.is_whole_number(value) or not 1 <= value <= 31 or value % 2 == 0:
+        raise checks.error(name, "an odd whole number from 1 to 31", value)
+    return int(value)
+
+
+def _divisor(name: str, value: Any, of: tuple[int, ...] = (32, 64, 80)) -> int:
+    """Check `group_channels`: the channels of every involution of `small_rednet` are divided into groups."""
+    if not checks.is_whole_number(value) or value < 1 or any(channels % value for channels in of):
+        *others, last = of
+        raise checks.error(name, f"a whole number that divides {', '.join(map(str, others))} and {last}", value)
+    return int(value)
+
+
+_ALL_IMAGES = partial(_none_or, "all images")
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "dataset": partial(checks.choice, allowed=checks.DATASETS),
+    "rule": partial(checks.choice, allowed=checks.RULES),
+    "normalization": partial(checks.choice, allowed=("batch", "none")),
+    "epochs": _none_or("the data set's default", checks.whole_number),
+    "live_epochs": checks.whole_number,
+    "batch_size": partial(checks.whole_number, most=50_000),
+    "train_size": _ALL_IMAGES(partial(checks.whole_number, least=10, most=50_000)),
+    "test_size": _ALL_IMAGES(partial(checks.whole_number, least=10, most=10_000)),
+    "kernel_size": _odd,
+    "group_channels": _divisor,
+    "reduction_ratio": partial(checks.whole_number, most=32),
+    "seed": partial(checks.whole_number, least=0, most=checks.MAX_SEED),
+    "output_dir": checks.folder,
+}
+
+
+def check_parameters(**parameters: Any) -> None:
+    """Check all parameters of a notebook before anything long begins.
+
+    Called in a notebook, it also reads the cells that set parameters, papermill's among them: a name there that is not
+    among `parameters` is misspelt.
+
+    Args:
+        **parameters: every parameter that the notebook declares, by its name; `CHECKS` holds what each may be.
+
+    Raises:
+        ParameterError: naming the parameter, what would be right and what was received.
+    """
+    checks.names(_names_set_in_cells(parameters), parameters, "parameter")
+    _check_values(parameters)
+
+
+def _check_values(parameters: Mapping[str, Any]) -> None:
+    checks.names(parameters, CHECKS, "parameter")
+    for name, value in parameters.items():
+        CHECKS[name](name, value)
+
+
+def declared_parameters(notebook: str | os.PathLike) -> dict[str, Any]:
+    """Return the parameters that the notebook file declares, with their defaults, in their order.
+
+    Raises:
+        ParameterError: if `notebook` is not a notebook file, or a default is not a plain value.
+    """
+    try:
+        cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+        sources = ["".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", ())]
+        return {name: value for source in sources for name, value in _assignments(source).items()}
+    except (OSError, ValueError, SyntaxError, KeyError, TypeError):
+        raise checks.error(
+            "notebook", "a notebook file (.ipynb) with plain values as parameters", str(notebook)
+        ) from None
+
+
+def check_overrides(notebook: str | os.PathLike, parameters: Mapping[str, Any]) -> None:
+    """Check values for parameters of a notebook file, as its check cell will, before it starts.
+
+    Args:
+        notebook: path of the notebook.
+        parameters: the values that replace the notebook's defaults, by name.
+
+    Raises:
+        ParameterError: if the notebook declares no parameter of such a name, or a value is wrong.
+    """
+    declared = declared_parameters(notebook)
+    checks.names(parameters, declared, "parameter")
+    _check_values(declared | parameters)
+
+
+def _names_set_in_cells(declared: Collection[str]) -> list[str]:
+    """Return the names set by the parameter cells that ran last: the notebook's own, and papermill's after it."""
+    shell = IPython.get_ipython()
+    names: list[str] = []
+    for source in reversed(shell.user_ns.get("In", []) if shell else []):
+        if source.startswith(_INJECTED):
+            names += [t.id for s in ast.parse(source).body if isinstance(s, ast.Assign) for t in s.targets]
+        elif not set(found := _assignments_or_none(source)).isdisjoint(declared):
+            names += found
+        elif names:
+            break
+    return names
+
+
+def _assignments(source: str) -> dict[str, Any]:
+    """Return what a cell of nothing but `name = plain value` assigns; raise a `ValueError` for any other cell."""
+    assigned = {}
+    for statement in ast.parse(source).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                assigned[name] = ast.literal_eval(value)
+            case _:
+                raise ValueError("not an assignment of a plain value")
+    return assigned
+
+
+def _assignments_or_none(source: str) -> dict[str, Any]:
+    try:
+        return _assignments(source)
+    except (ValueError, SyntaxError):
+        return {}

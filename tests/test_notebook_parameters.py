@@ -1,0 +1,176 @@
+"""The parameters of the notebooks: a misspelt name, a wrong type, a value out of range each give one sentence."""
+
+import json
+
+import numpy as np
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from involution_utils import notebook_parameters
+from involution_utils.checks import ParameterError
+from involution_utils.notebook_parameters import check_overrides, check_parameters, declared_parameters
+
+PAGE = 'epochs = None  # passes\nseed = 0  # fixes the order\noutput_dir = "models"  # a folder'
+CHECK = (
+    "import sys\n"
+    "from involution_utils.notebook_parameters import check_parameters\n"
+    "check_parameters(epochs=epochs, seed=seed, output_dir=output_dir)"
+)
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    def write(source):
+        cells = [
+            {"cell_type": "markdown", "metadata": {}, "source": "# Title"},
+            {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": source.splitlines(True)},
+            {"cell_type": "code", "metadata": {}, "source": "other = 3"},
+        ]
+        path = tmp_path / "tiny.ipynb"
+        path.write_text(json.dumps({"cells": cells}))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def run_cells(monkeypatch):
+    """Run cells in a fresh IPython and return the last one's error, or None."""
+    shell = InteractiveShell()
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+
+    def run(*sources):
+        results = [shell.run_cell(source, store_history=True) for source in sources]
+        assert all(result.success for result in results[:-1])
+        return results[-1].error_in_exec
+
+    yield run
+    shell.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("dataset", "imagenet", '"auto", "cifar10" or "shapes"'),
+        ("dataset", None, '"auto", "cifar10" or "shapes"'),
+        ("rule", "flops", '"width", "parameters", "multiply_adds" or "time"'),
+        ("normalization", "layer", '"batch" or "none"'),
+        ("normalization", None, '"batch" or "none"'),
+        ("normalization", np.zeros(2), '"batch" or "none"'),
+        ("epochs", 0, "None (the data set's default) or a whole number of at least 1"),
+        ("epochs", "ten", "None (the data set's default) or a whole number of at least 1"),
+        ("epochs", 1.5, "None (the data set's default) or a whole number of at least 1"),
+        ("live_epochs", None, "a whole number of at least 1"),
+        ("batch_size", True, "a whole number from 1 to 50,000"),
+        ("train_size", 60_000, "None (all images) or a whole number from 10 to 50,000"),
+        ("test_size", 9, "None (all images) or a whole number from 10 to 10,000"),
+        ("kernel_size", 0, "an odd whole number from 1 to 31"),
+        ("kernel_size", 4, "an odd whole number from 1 to 31"),
+        ("kernel_size", "5", "an odd whole number from 1 to 31"),
+        ("kernel_size", np.array([3, 3]), "an odd whole number from 1 to 31"),
+        ("group_channels", 7, "a whole number that divides 32, 64 and 80"),
+        ("group_channels", 32, "a whole number that divides 32, 64 and 80"),
+        ("group_channels", 0, "a whole number that divides 32, 64 and 80"),
+        ("reduction_ratio", 0, "a whole number from 1 to 32"),
+        ("seed", 2**32, "a whole number from 0 to 4,294,967,295"),
+        ("seed", -1, "a whole number from 0 to 4,294,967,295"),
+        ("output_dir", "", "the name of a folder"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_right(name, value, right):
+    with pytest.raises(ParameterError) as error:
+        check_parameters(**{name: value})
+    assert str(error.value) == f"`{name}` must be {right}. Received: {name}={value!r}"
+
+
+def test_right_values_pass_numpy_numbers_too(tmp_path):
+    check_parameters(epochs=None, train_size=None, seed=2**32 - 1, output_dir=str(tmp_path / "new" / "folder"))
+    check_parameters(epochs=np.int64(5), kernel_size=np.int32(31), reduction_ratio=np.uint8(4), normalization="none")
+    for divisor in (1, 2, 4, 8, 16, np.int64(16)):
+        check_parameters(group_channels=divisor)
+
+
+def test_a_name_that_no_check_knows_is_refused():
+    with pytest.raises(ParameterError, match=r"there is no parameter `epoch`\. Did you mean `epochs`\?"):
+        check_parameters(epoch=3, sede=4)
+
+
+def test_an_output_dir_that_is_a_file_or_cannot_be_written_to_is_refused_at_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ParameterError, match=r"`output_dir` must be a folder, and .*file is a file"):
+            check_parameters(output_dir=str(path))
+    with pytest.raises(ParameterError, match="`output_dir` must be a folder that can be written to"):
+        check_parameters(output_dir="/proc/models")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (PAGE, "# Parameters\nepoch = 3\n", CHECK),
+        (PAGE, "# Parameters\nseed = 1\nepoch = None\n", "import sys", CHECK),
+        (PAGE, CHECK, "x = 1", "print(x)", PAGE.replace("epochs", "epoch"), CHECK),
+    ],
+    ids=["papermill's cell", "a cell between", "the page's own cell, edited in a live kernel"],
+)
+def test_a_misspelt_name_is_noticed(cells, run_cells):
+    error = run_cells(*cells)
+    assert isinstance(error, ParameterError)
+    assert str(error) == "there is no parameter `epoch`. Did you mean `epochs`? Known: epochs, seed, output_dir"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (PAGE, CHECK),
+        (PAGE, "# Parameters\nepochs = 3\nseed = 1\n", CHECK),
+        (PAGE, CHECK, "epochs = epochs or 20\nother = 1", "table = [1, 2]", "%time 1", CHECK),
+        (PAGE, CHECK, PAGE.replace("seed = 0", "seed = 5"), CHECK),
+        ("epochs, seed, output_dir = 1, 2, 'models'", CHECK),
+    ],
+)
+def test_right_names_pass(cells, run_cells):
+    assert run_cells(*cells) is None
+
+
+def test_a_wrong_value_shows_one_sentence_and_no_stack(run_cells, capsys):
+    run_cells(PAGE, "# Parameters\nseed = -1\n", CHECK)
+    shown = capsys.readouterr().out.strip()
+    assert shown == "ParameterError: `seed` must be a whole number from 0 to 4,294,967,295. Received: seed=-1"
+
+
+def test_declared_parameters_are_those_of_the_tagged_cell(notebook):
+    assert declared_parameters(notebook(PAGE)) == {"epochs": None, "seed": 0, "output_dir": "models"}
+    assert declared_parameters(notebook("")) == {}
+
+
+@pytest.mark.parametrize("source", ["seed = rng()", "seed =", "import sys"])
+def test_declared_parameters_must_be_plain_values(source, notebook):
+    with pytest.raises(ParameterError, match="`notebook` must be a notebook file"):
+        declared_parameters(notebook(source))
+
+
+def test_declared_parameters_of_no_notebook(tmp_path):
+    (tmp_path / "x.ipynb").write_text("[]")
+    for path in (tmp_path / "missing.ipynb", tmp_path, tmp_path / "x.ipynb"):
+        with pytest.raises(ParameterError, match="`notebook` must be a notebook file"):
+            declared_parameters(path)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [({"epoch": 3}, "Did you mean `epochs`"), ({"seed": 2**32}, "`seed` must be"), ({"rule": "time"}, "no parameter")],
+)
+def test_overrides_are_refused_before_a_notebook_starts(overrides, words, notebook):
+    with pytest.raises(ParameterError, match=words):
+        check_overrides(notebook(PAGE), overrides)
+
+
+def test_right_overrides_pass(notebook):
+    check_overrides(notebook(PAGE), {"epochs": np.int64(3), "seed": 1})
+
+
+def test_overrides_are_judged_by_the_file_alone(notebook, run_cells, monkeypatch):
+    monkeypatch.setattr(notebook_parameters, "_names_set_in_cells", None)
+    check_overrides(notebook(PAGE), {"epochs": 3})
