@@ -1,0 +1,28 @@
+"""Every figure of the notebooks: functions take arrays and return a Matplotlib figure, `show` puts it on the page."""
+
+from involution_utils.plotting.base import OKABE_ITO, bars, heat_maps, image_grid, lines, matrices, photograph, show
+from involution_utils.plotting.comparison import trade_offs
+from involution_utils.plotting.involution import layer_diagram
+from involution_utils.plotting.kernels import kernel_maps, kernels_at
+from involution_utils.plotting.texts import difference, table
+from involution_utils.plotting.training import confusion, curves, spread
+
+__all__ = [
+    "OKABE_ITO",
+    "bars",
+    "confusion",
+    "curves",
+    "difference",
+    "heat_maps",
+    "image_grid",
+    "kernel_maps",
+    "kernels_at",
+    "layer_diagram",
+    "lines",
+    "matrices",
+    "photograph",
+    "show",
+    "spread",
+    "table",
+    "trade_offs",
+]

@@ -1,0 +1,210 @@
+"""The house's style, `show`, and the figures that know no topic: grids of images, matrices, heat maps, curves, bars.
+
+Quantities are drawn in cividis, or in blue and red around zero where the sign matters; categories in the Okabe-Ito
+colors. Both are told apart with every kind of color vision.
+"""
+
+import functools
+import io
+
+import matplotlib
+import matplotlib.cbook
+import numpy as np
+import PIL.Image
+from IPython.display import Image
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from involution_utils import checks
+
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+STYLE = {
+    "axes.prop_cycle": matplotlib.cycler(color=OKABE_ITO),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "font.size": 9,
+    "image.cmap": "cividis",
+    "image.interpolation": "nearest",
+}
+
+
+def show(figure, alt):
+    """Return `figure` as a picture for the page, with a text for readers who cannot see it.
+
+    Args:
+        figure: a Matplotlib figure.
+        alt: what the picture shows, in a sentence.
+
+    Raises:
+        ParameterError: if `alt` says nothing.
+    """
+    if not isinstance(alt, str) or not alt.strip():
+        raise checks.error("alt", "a sentence that says what the figure shows", alt)
+    png = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
+    return Image(png.getvalue(), format="png", alt=alt)
+
+
+def styled(draw):
+    """Let a function draw on a fresh figure in the house's style."""
+
+    @functools.wraps(draw)
+    def drawn(*args, **kwargs):
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def panels(rows, columns, width, height, **kwargs):
+    """Return a figure and its axes, an array (rows, columns); a panel measures `width` by `height` inches."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
+
+
+def bare(axes):
+    """Take away the ticks and the frame."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+
+
+def color_scale(values, signed=True):
+    """Colour map and limits for `imshow`: outliers beyond the 1st and 99th percentile saturate."""
+    low, high = np.percentile(values, [1, 99])
+    if not signed:
+        return {"cmap": "cividis", "vmin": low, "vmax": high}
+    most = max(abs(low), abs(high)) or 1
+    return {"cmap": "RdBu_r", "vmin": -most, "vmax": most}
+
+
+@styled
+def image_grid(images, titles, columns=5, size=1.5):
+    """Draw images in a grid, each under its title; an empty grid if there are none.
+
+    Args:
+        images: (N, H, W, 3) or (N, H, W), uint8 or floats in [0, 1].
+        titles: N strings.
+        columns: images per row.
+        size: width of a panel in inches.
+    """
+    rows = max(1, -(-len(images) // columns))
+    figure, axes = panels(rows, columns, size, size * 1.18)
+    for axis in axes.flat:
+        bare(axis)
+    for axis, image, title in zip(axes.flat, images, titles, strict=False):
+        axis.imshow(image, cmap="gray")
+        axis.set_title(title)
+    return figure
+
+
+@styled
+def matrices(named, highlight=None, fmt="{:g}", size=2.2, signed=False):
+    """Draw small matrices side by side with the number in each cell, on one color scale.
+
+    Args:
+        named: dict from title to a 2-D array.
+        highlight: dict from title to (row, column, height, width), a block to frame.
+        fmt: format of a number.
+        size: width of a panel in inches.
+        signed: center the colors on zero.
+    """
+    arrays = {title: np.asarray(array, float) for title, array in named.items()}
+    low, high = min(a.min() for a in arrays.values()), max(a.max() for a in arrays.values())
+    if signed:
+        high = max(abs(low), abs(high))
+        low = -high
+    colors = matplotlib.colormaps["RdBu_r" if signed else "cividis"]
+    figure, axes = panels(1, len(arrays), size, size * 1.1)
+    for axis, (title, array) in zip(axes.flat, arrays.items(), strict=True):
+        axis.imshow(array, cmap=colors, vmin=low, vmax=high)
+        for (row, column), value in np.ndenumerate(array):
+            red, green, blue, _ = colors((value - low) / ((high - low) or 1))
+            dark = 0.3 * red + 0.6 * green + 0.1 * blue < 0.5
+            axis.text(column, row, fmt.format(value), ha="center", va="center", color="white" if dark else "black")
+        if highlight and title in highlight:
+            row, column, height, width = highlight[title]
+            frame = Rectangle((column - 0.5, row - 0.5), width, height, fill=False, lw=3, ec=OKABE_ITO[5])
+            axis.add_patch(frame)
+        axis.set_title(title)
+        bare(axis)
+    return figure
+
+
+@styled
+def heat_maps(named, size=2.4, signed=False, label="", share=True):
+    """Draw 2-D arrays side by side as heat maps with a color bar, on one scale unless `share` is False.
+
+    Args:
+        named: dict from title to a 2-D array.
+        size: width of a panel in inches.
+        signed: center the colors on zero.
+        label: what the colors measure, with its unit.
+        share: one scale and one color bar for all.
+    """
+    figure, axes = panels(1, len(named), size, size)
+    groups = [list(named.values())] if share else [[array] for array in named.values()]
+    scales = [color_scale(np.concatenate([np.ravel(a) for a in group]), signed) for group in groups]
+    for number, (axis, (title, array)) in enumerate(zip(axes.flat, named.items(), strict=True)):
+        drawn = axis.imshow(array, **scales[0 if share else number])
+        axis.set_title(title)
+        bare(axis)
+        if not share:
+            figure.colorbar(drawn, ax=axis, shrink=0.8)
+    if share:
+        figure.colorbar(drawn, ax=axes, label=label, shrink=0.8)
+    return figure
+
+
+@styled
+def lines(x, named, xlabel, ylabel):
+    """Draw curves over a common x on a logarithmic y axis.
+
+    Args:
+        x: N numbers.
+        named: dict from a curve's name to its N values.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+    """
+    figure = Figure(figsize=(6, 3.4), layout="constrained")
+    axis = figure.subplots()
+    for marker, (name, values) in zip("osD^v", named.items(), strict=False):
+        axis.plot(x, values, marker=marker, label=name)
+    axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log", xticks=list(x))
+    axis.grid(axis="y", alpha=0.3)
+    axis.legend(frameon=False)
+    return figure
+
+
+@styled
+def bars(named, xlabel):
+    """Draw one stacked horizontal bar per row, each part with its name and number.
+
+    Args:
+        named: dict from a row's name to a dict from a part's name to its size.
+        xlabel: what the sizes are, with the unit.
+    """
+    figure = Figure(figsize=(8, 0.7 + 0.75 * len(named)), layout="constrained")
+    axis = figure.subplots()
+    longest = max(sum(parts.values()) for parts in named.values())
+    for row, parts in enumerate(named.values()):
+        left = 0
+        for color, (part, size) in zip(OKABE_ITO[:6] * 3, parts.items(), strict=False):
+            axis.barh(row, size, left=left, color=color, edgecolor="white", height=0.6)
+            if size > 0.1 * longest:
+                axis.text(left + size / 2, row, f"{part}\n{size:,}", ha="center", va="center", fontsize=8)
+            left += size
+        axis.text(left + 0.01 * longest, row, f"{left:,}", va="center")
+    axis.set(yticks=range(len(named)), yticklabels=named, xlabel=xlabel, xlim=(0, 1.12 * longest))
+    axis.xaxis.set_major_formatter("{x:,.0f}")
+    axis.invert_yaxis()
+    return figure
+
+
+def photograph(size=160):
+    """Return a square portrait, (size, size, 3) uint8: Grace Hopper, in the public domain, shipped with Matplotlib."""
+    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
+        image = PIL.Image.open(file).convert("RGB")
+    side = min(image.size)
+    return np.asarray(image.crop((0, 0, side, side)).resize((size, size), PIL.Image.Resampling.LANCZOS))

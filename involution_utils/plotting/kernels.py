@@ -1,0 +1,54 @@
+"""Figures of the kernels that a layer makes: maps of them, and kernels at chosen positions."""
+
+import numpy as np
+
+from involution_utils.plotting.base import OKABE_ITO, bare, color_scale, panels, styled
+
+
+@styled
+def kernel_maps(images, maps):
+    """Draw a row of images and below each its maps, one row per quantity, every row on one scale with its color bar.
+
+    Args:
+        images: (N, H, W, 3), uint8 or floats in [0, 1].
+        maps: dict from what is shown to (N, h, w), such as the sum of the kernel's values at each position.
+    """
+    figure, axes = panels(1 + len(maps), len(images), 0.98, 0.98)
+    for axis in axes.flat:
+        bare(axis)
+    for axis, image in zip(axes[0], images, strict=True):
+        axis.imshow(image)
+    axes[0, 0].set_ylabel("input")
+    for row, (name, stack) in zip(axes[1:], maps.items(), strict=True):
+        scale = color_scale(stack, signed=False)
+        for axis, one in zip(row, stack, strict=True):
+            drawn = axis.imshow(one, **scale)
+        row[0].set_ylabel(name)
+        figure.colorbar(drawn, ax=row, fraction=0.012, pad=0.005)
+    return figure
+
+
+@styled
+def kernels_at(image, places, kernels):
+    """Draw an image with marked places and beside it each place's kernel, all on one scale around zero.
+
+    Args:
+        image: (H, W, 3), uint8 or floats in [0, 1].
+        places: dict from a place's name to (row, column).
+        kernels: (H', W', K, K); where smaller than the image (after pooling), places are scaled along.
+    """
+    rows, columns = np.array(kernels.shape[:2]) / image.shape[:2]
+    chosen = [kernels[int(row * rows), int(column * columns)] for row, column in places.values()]
+    figure, (axes,) = panels(1, 1 + len(places), 1.9, 2.1)
+    axes[0].imshow(image)
+    for axis in axes:
+        bare(axis)
+    for axis, color, (name, (row, column)), kernel in zip(
+        axes[1:], OKABE_ITO[1:], places.items(), chosen, strict=False
+    ):
+        axes[0].plot(column, row, "o", color=color, mec="white", mew=1.5, ms=9)
+        drawn = axis.imshow(kernel, **color_scale(chosen))
+        axis.set_title(name)
+        axis.spines[:].set(visible=True, color=color, linewidth=3)
+    figure.colorbar(drawn, ax=axes, label="weight", shrink=0.7)
+    return figure
