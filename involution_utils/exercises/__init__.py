@@ -10,7 +10,12 @@ from involution_utils.exercises.fair_comparison import (
     check_operator_parameters,
     check_paired_interval,
 )
-from involution_utils.exercises.involution import check_group_of_channel, check_involution, check_involution_parameters
+from involution_utils.exercises.involution import (
+    check_group_of_channel,
+    check_involution,
+    check_involution_parameters,
+    check_own_involution_layer,
+)
 from involution_utils.exercises.judge import Verdict
 from involution_utils.exercises.kernels import check_kernel_map, check_softmax_kernels, check_spatial_share
 from involution_utils.exercises.self_attention import (
@@ -33,6 +38,7 @@ __all__ = [
     "check_involution_parameters",
     "check_kernel_map",
     "check_operator_parameters",
+    "check_own_involution_layer",
     "check_paired_interval",
     "check_parameter_count",
     "check_receptive_field",

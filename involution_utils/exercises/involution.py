@@ -1,9 +1,14 @@
 """The checks of notebook 02."""
 
+import itertools
+import math
+
+import keras
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from involution_utils.exercises.judge import judge
+from involution_utils.exercises.judge import Verdict, attempt, is_stub, judge, numbers, raised, show
+from involution_utils.layers import Involution2D
 
 
 def check_involution_parameters(answer):
@@ -74,6 +79,17 @@ def check_group_of_channel(answer):
     return judge(answer, cases, group_of, "a group owns channels / groups neighbors.", mistakes)
 
 
+def involve(inputs, kernels, stride=1, *, late=(0, 0), mode="constant"):
+    """Return the involution of one image; its windows may start too `late`, by rows and columns."""
+    (*outputs, size, _, groups), channels = kernels.shape, inputs.shape[-1]
+    padded = np.pad(inputs, ((size, size), (size, size), (0, 0)), mode)
+    rows, columns = (
+        size - (size - 1) // 2 + shift + stride * np.arange(n) for n, shift in zip(outputs, late, strict=True)
+    )
+    windows = sliding_window_view(padded, (size, size), axis=(0, 1))[np.ix_(rows, columns)]
+    return np.einsum("ijcuv,ijuvc->ijc", windows, np.repeat(kernels, channels // groups, axis=-1))
+
+
 def check_involution(answer):
     """Check `involve(inputs, kernels, stride)`.
 
@@ -82,15 +98,6 @@ def check_involution(answer):
             array (H', W', C). The window of output row i starts at input row i * stride - (K - 1) // 2, and columns
             alike; outside the image there are zeros. Group g owns the channels g * C // G to (g + 1) * C // G - 1.
     """
-
-    def involve(inputs, kernels, stride, *, late=(0, 0), mode="constant"):
-        (*outputs, size, _, groups), channels = kernels.shape, inputs.shape[-1]
-        padded = np.pad(inputs, ((size, size), (size, size), (0, 0)), mode)
-        rows, columns = (
-            size - (size - 1) // 2 + shift + stride * np.arange(n) for n, shift in zip(outputs, late, strict=True)
-        )
-        windows = sliding_window_view(padded, (size, size), axis=(0, 1))[np.ix_(rows, columns)]
-        return np.einsum("ijcuv,ijuvc->ijc", windows, np.repeat(kernels, channels // groups, axis=-1))
 
     def from_pixel(x, k, s):
         return involve(x, k, s, late=[(k.shape[2] - 1) // 2] * 2)
@@ -136,3 +143,184 @@ def check_involution(answer):
     cases = [(draw(size=x), draw(size=(-(-x[0] // s), -(-x[1] // s), k, k, g)), s) for x, k, g, s in sizes]
     praise = "each position has its kernel, each group its own, and the channels stay apart."
     return judge(answer, cases, involve, praise, mistakes)
+
+
+def check_own_involution_layer(answer):
+    """Check a Keras layer of the reader's own: with the same weights it must equal `Involution2D`.
+
+    Args:
+        answer: the class. `answer(kernel_size=K, groups=G, reduction_ratio=r)` makes a layer whose kernels come from a
+            1x1 convolution to `channels // r` channels, batch normalization, ReLU and a 1x1 convolution to K * K * G
+            numbers, read as (K, K, G); stride 1, zeros around the image. Names of attributes are free, and so is the
+            order of weights; 1x1 convolutions may be dense layers or plain weights.
+    """
+    unanswered = Verdict(False, "Not answered yet: write the layer's `call`, and hand over the class.")
+    if is_stub(answer) or getattr(answer, "call", None) is keras.layers.Layer.call:
+        return unanswered
+    if not callable(answer) or isinstance(answer, keras.layers.Layer):
+        return Verdict(False, f"Not yet: expected the class itself, not a layer that it makes; got {show(answer)}.")
+    layer = _make_layer(answer)
+    if is_stub(layer):
+        return unanswered
+    if isinstance(layer, Exception):
+        return Verdict(
+            False, f"Not yet: making the layer with kernel_size=3, groups=3, reduction_ratio=3 {raised(layer)}."
+        )
+    if not isinstance(layer, keras.layers.Layer):
+        return Verdict(False, f"Not yet: expected a class that is a `keras.layers.Layer`; it makes {show(layer)}.")
+    random = np.random.default_rng(8)
+    images, wider = (random.normal(size=size).astype("float32") for size in ((2, 5, 6, 12), (1, 7, 4, 12)))
+    given = _output(layer, images)
+    if is_stub(given):
+        return unanswered
+    if isinstance(given, Exception):
+        return Verdict(False, f"Not yet: given inputs of shape {images.shape}, your layer {raised(given)}.")
+    if any(isinstance(part, Involution2D) for part in layer._flatten_layers()):
+        return Verdict(False, "Not yet: this is the package's layer; write its `call` yourself.")
+    if given.shape != images.shape:
+        return Verdict(
+            False, f"Not yet: expected outputs of shape {images.shape}, those of the inputs, got {given.shape}."
+        )
+    problem = _weights_problem([w.shape for w in layer.weights])
+    if problem:
+        return Verdict(False, f"Not yet: {problem}")
+    layer.set_weights(
+        [random.uniform(2, 4, w.shape) if _size(w) == 4 else random.normal(size=w.shape) for w in layer.weights]
+    )
+    given, weights = _output(layer, images), layer.get_weights()
+    order = _order_of_weights(images, weights, given)
+    if order is None:
+        return Verdict(False, f"Not yet: {_layer_mistake(images, weights, given)}")
+    kernels, found = _generated(wider, weights, *order), _output(layer, wider)
+    if isinstance(found, Exception) or not _close(_involve_all(wider, kernels), found):
+        problem = f"it {raised(found)}" if isinstance(found, Exception) else "the result is another"
+        return Verdict(False, f"Not yet: right for the first images, but for some of another size {problem}.")
+    symbolic = attempt(lambda: layer(keras.Input(images.shape[1:])), ())
+    if isinstance(symbolic, Exception) or is_stub(symbolic):
+        problem = raised(symbolic) if isinstance(symbolic, Exception) else "leaves TensorFlow, perhaps for NumPy"
+        return Verdict(False, f"Not yet: in a model, where the size of the batch is unknown, your layer {problem}.")
+    first = "" if order[0] == _LAYOUTS[0] else " (Your kernels have the group first; those of `Involution2D`, last.)"
+    return Verdict(True, f"Right: with the same weights it equals `Involution2D`, for images of any size.{first}")
+
+
+# A generator's span returns K * K * G numbers per position: how they are read, and the order that this stands for.
+_LAYOUTS = ((3, 3, 3), (0, 1, 2)), ((3, 3, 3), (1, 2, 0))
+_ROLES = ("reduce bias", "scale", "shift", "mean", "variance")
+
+
+def _make_layer(make):
+    """Return the layer for 3 x 3 kernels, 3 groups and a reduction ratio of 3, or the exception."""
+    layer = attempt(lambda: make(kernel_size=3, groups=3, reduction_ratio=3), ())
+    if isinstance(layer, Exception):
+        by_position = attempt(lambda: make(3, 3, 3), ())
+        return layer if isinstance(by_position, Exception) else by_position
+    return layer
+
+
+def _output(layer, images):
+    """Return the layer's output as an array, or what was raised, or a stub."""
+    found = attempt(lambda: layer(keras.ops.convert_to_tensor(images)), ())
+    if is_stub(found) or isinstance(found, Exception):
+        return found
+    array = numbers(found)
+    return TypeError(f"expected one tensor of numbers, got {show(found)}") if array is None else array
+
+
+def _size(weight):
+    return math.prod(weight.shape)
+
+
+def _weights_problem(shapes):
+    """Return what is wrong with the weights of a layer for 12 channels, from their shapes, or None."""
+    sizes = sorted(math.prod(shape) for shape in shapes)
+    if not sizes:
+        return "the layer has no weights; keep the generator's layers as attributes (`self.reduce = ...`)."
+    matrices, vectors = [n for n in sizes if n != 4], sizes.count(4)
+    if matrices == [48, 108]:
+        return "the second convolution has no bias."
+    if matrices != [27, 48, 108]:
+        return (
+            "for 12 channels and a ratio of 3 the generator's weights are 12 x 4, and, for 3 groups and 3 x 3 kernels, "
+            f"4 x 27 with 27 biases; yours have the shapes {', '.join(map(str, shapes))}."
+        )
+    if vectors < 2:
+        return "the batch normalization between the two convolutions is missing."
+    if vectors not in (4, 5):
+        return "batch normalization has four weights per channel: scale, shift, moving mean and moving variance."
+    return None
+
+
+def _generated(images, weights, layout, roles, *, relu_first=False, relu=True):
+    """Return the kernels (batch, height, width, 3, 3, 3) that a generator with these weights makes."""
+    reduce, span, bias = (next(w for w in weights if w.size == size).squeeze() for size in (48, 108, 27))
+    vectors = dict(zip(roles, (w.ravel() for w in weights if w.size == 4), strict=True))
+    rectify = (lambda x: np.maximum(x, 0)) if relu else (lambda x: x)
+    hidden = images @ (reduce if reduce.shape[0] == 12 else reduce.T) + vectors.get("reduce bias", 0)
+    hidden = rectify(hidden) if relu_first else hidden
+    hidden = (hidden - vectors["mean"]) / np.sqrt(vectors["variance"] + 1e-3) * vectors["scale"] + vectors["shift"]
+    hidden = hidden if relu_first else rectify(hidden)
+    span = span.T.reshape(4, 27) if span.shape == (27, 4) else span.reshape(4, 27)
+    flat = hidden @ span + bias.ravel()
+    return flat.reshape(*flat.shape[:3], *layout[0]).transpose(0, 1, 2, *(3 + axis for axis in layout[1]))
+
+
+def _involve_all(images, kernels, **change):
+    return np.stack([involve(*pair, **change) for pair in zip(images, kernels, strict=True)])
+
+
+def _close(expected, found):
+    return expected.shape == found.shape and np.abs(expected - found).max() <= 1e-3 * np.abs(expected).max()
+
+
+def _order_of_weights(images, weights, given):
+    """Return the layout of the kernels and the roles of the vectors of 4 with which `given` is the involution."""
+    vectors = sum(w.size == 4 for w in weights)
+    for layout in _LAYOUTS:
+        for roles in itertools.permutations(_ROLES[-vectors:]):
+            if _close(_involve_all(images, _generated(images, weights, layout, roles)), given):
+                return layout, roles
+    return None
+
+
+def _layer_mistake(images, weights, given):
+    """Return the hint for a layer whose output is not the involution, its vectors in the usual order."""
+    roles = _ROLES[-sum(w.size == 4 for w in weights) :]
+    for layout in _LAYOUTS:
+        kernels = _generated(images, weights, layout, roles)
+        everywhere = [
+            np.broadcast_to(k, kernels.shape) for k in (kernels[:, :1, :1], kernels.mean((1, 2), keepdims=True))
+        ]
+        powers = np.exp(kernels - kernels.max((3, 4), keepdims=True))
+        right = _involve_all(images, kernels)
+        sums = right.reshape(*right.shape[:3], 3, 4).sum(-1, keepdims=True)
+        mistakes = {
+            "the ReLU between the two convolutions is missing.": [
+                _involve_all(images, _generated(images, weights, layout, roles, relu=False))
+            ],
+            "the ReLU comes after the normalization, not before it.": [
+                _involve_all(images, _generated(images, weights, layout, roles, relu_first=True))
+            ],
+            "one kernel serves every position; each position has the kernel that its pixel makes.": [
+                _involve_all(images, k) for k in everywhere
+            ],
+            "the groups are interleaved; the channels of a group are neighbors.": [
+                _involve_all(images, np.tile(kernels, 4))
+            ],
+            "the kernels are flipped; they should lie as they are.": [
+                _involve_all(images, kernels[:, :, :, ::-1, ::-1])
+            ],
+            "rows and columns of the kernels are swapped.": [_involve_all(images, kernels.swapaxes(3, 4))],
+            "the windows start at their pixel; they should be centered on it.": [
+                _involve_all(images, kernels, late=(1, 1))
+            ],
+            "the channels are summed; an involution keeps them apart.": [np.repeat(sums[..., 0], 4, -1)],
+            "the taps are averaged; they should be summed.": [right / 9],
+            "the kernels pass through a softmax; those of an involution are used as they come.": [
+                _involve_all(images, powers / powers.sum((3, 4), keepdims=True))
+            ],
+            "the inputs are added once more; the layer returns the involution alone.": [right + images],
+        }
+        for hint, outputs in mistakes.items():
+            if any(_close(output, given) for output in outputs):
+                return hint
+    return "the weights are those of the right generator, but with them the outputs differ from the involution's."

@@ -4,15 +4,14 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from involution_utils.exercises.judge import Verdict, attempt, is_stub, raised, show
 
 
-def received(answer: Any) -> Any:
+def received(answer: Any) -> keras.Model | Verdict:
     """Return the Keras model that was handed over or built, or the `Verdict` if it is no model of RGB images."""
-    import keras
-
     if not isinstance(answer, keras.Model) and callable(answer):
         answer = attempt(answer, ())
     if is_stub(answer):
@@ -35,17 +34,15 @@ def received(answer: Any) -> Any:
     return answer
 
 
-def image_sizes(model: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+def image_sizes(model: keras.Model) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return the size that the model is made for, 32 x 32 if any will do, and a larger one of other proportions."""
     inputs = getattr(model, "inputs", None)
     height, width = (size or 32 for size in (inputs[0].shape[1:3] if inputs else (32, 32)))
     return (height, width), (2 * height, 3 * width)
 
 
-def run(model: Any, images: np.ndarray, training: bool = False) -> np.ndarray:
+def run(model: keras.Model, images: np.ndarray, training: bool = False) -> np.ndarray:
     """Return the model's output; images may be of another size than the model's input says."""
-    import keras
-
     images = keras.ops.convert_to_tensor(images)
     declared = [tuple(one.shape[1:3]) for one in getattr(model, "inputs", None) or ()]
     other = (
@@ -55,7 +52,7 @@ def run(model: Any, images: np.ndarray, training: bool = False) -> np.ndarray:
     return keras.ops.convert_to_numpy((model.call if other else model)(images, training=training))
 
 
-def run_if_possible(model: Any, images: np.ndarray) -> np.ndarray | None:
+def run_if_possible(model: keras.Model, images: np.ndarray) -> np.ndarray | None:
     """Return the model's output, or None if it does not take images of this size."""
     try:
         return run(model, images)
@@ -64,7 +61,7 @@ def run_if_possible(model: Any, images: np.ndarray) -> np.ndarray | None:
 
 
 @contextlib.contextmanager
-def weights_of(model: Any, weights: Sequence[np.ndarray]) -> Iterator[None]:
+def weights_of(model: keras.Model, weights: Sequence[np.ndarray]) -> Iterator[None]:
     """Give the model these weights in a block, and its own ones back at the end."""
     kept = model.get_weights()
     try:

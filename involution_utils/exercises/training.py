@@ -2,7 +2,9 @@
 
 import itertools
 
+import keras
 import numpy as np
+from keras import layers
 
 from involution_utils.exercises.judge import Verdict, agree, judge, raised
 from involution_utils.exercises.network import image_sizes, received, run, run_if_possible, weights_of
@@ -84,8 +86,6 @@ def check_fair_head(answer):
             32, 64 and 64 channels, 2x2 max pooling after the first two, global average pooling, a dense layer of 64
             with ReLU, ten logits. The input has three channels; its height and width may be anything.
     """
-    import keras
-    from keras import layers
 
     def fair_head(shape, *, head=layers.GlobalAveragePooling2D, pool=layers.MaxPooling2D, poolings=(0, 1), **change):
         activation, model = change.get("activation", "relu"), keras.Sequential([keras.Input(shape)])

@@ -73,7 +73,6 @@ def test_jupyter_gets_the_text_and_the_html():
         np.ma.array([1, 2.5], mask=[False, False]),
         [np.float16(1), np.array(2.5)],
         np.array([1, 2.5], "float16"),
-        np.asmatrix([1, 2.5]).A1,
     ],
 )
 def test_arrays_of_any_kind_are_numbers(value):
