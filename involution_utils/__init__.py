@@ -53,6 +53,7 @@ from involution_utils.analysis import (  # noqa: E402
 from involution_utils.checks import ParameterError  # noqa: E402
 from involution_utils.data import ImageDataset, load_dataset  # noqa: E402
 from involution_utils.experiments import (  # noqa: E402
+    load_measurements,
     load_records,
     load_results,
     mean_interval,
@@ -89,6 +90,7 @@ __all__ = [
     "layer_kernels",
     "lesioned",
     "load_dataset",
+    "load_measurements",
     "load_official_weights",
     "load_records",
     "load_results",

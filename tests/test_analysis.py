@@ -4,7 +4,19 @@ import keras
 import numpy as np
 import pytest
 
-from involution_utils.analysis import RULES, layer_kernels, matched_widths, multiply_adds, spatial_share
+from involution_utils.analysis import (
+    RULES,
+    effective_rank,
+    explained_by_brightness,
+    layer_kernels,
+    lesioned,
+    matched_widths,
+    multiply_adds,
+    parameters,
+    reestimate_normalization,
+    spatial_share,
+)
+from involution_utils.checks import ParameterError
 from involution_utils.layers import AttentionKernelGenerator, Involution2D
 from involution_utils.models import involution_classifier, small_rednet
 
@@ -65,3 +77,117 @@ def test_equal_width_is_equal_and_other_rules_are_refused():
         ValueError, match=r'`rule` must be "width", "parameters", "multiply_adds" or "time". Received: rule='
     ):
         matched_widths("fair")
+
+
+def test_layer_kernels_of_a_residual_network_are_those_that_make_its_outputs():
+    keras.utils.set_random_seed(2)
+    model = small_rednet(group_channels=8)
+    images = np.random.default_rng(0).random((3, 32, 32, 3)).astype("float32")
+    kernels = layer_kernels(model, images, batch_size=2)
+    assert list(kernels) == [f"block_{number}_involution" for number in range(1, 6)]
+    layer = model.get_layer("block_3_involution")
+    inputs = keras.Model(model.input, layer.input)(images)
+    np.testing.assert_allclose(kernels["block_3_involution"], layer(inputs, return_kernels=True)[1], atol=1e-6)
+    assert kernels["block_5_involution"].shape == (3, 4, 4, 5, 5, 10)
+    assert layer_kernels(small_rednet(operator="depthwise"), images) == {}
+
+
+def test_shared_depthwise_costs_what_depthwise_does_and_fewer_weights():
+    shared, own = small_rednet(operator="static"), small_rednet(operator="depthwise")
+    assert multiply_adds(shared) == multiply_adds(own)
+    assert parameters(own) - parameters(shared) == 25 * (304 - 304 // 16)
+
+
+# Kernels
+
+
+def test_effective_rank_counts_directions():
+    rng = np.random.default_rng(0)
+    one, two = rng.normal(size=(2, 3, 3))
+    scale = rng.normal(size=(500, 1, 1))
+    assert effective_rank(scale * one + two) == pytest.approx(1)
+    assert effective_rank(np.broadcast_to(one, (50, 3, 3))) == 0
+    orthogonal = np.eye(9)[:4].reshape(4, 3, 3)
+    signs = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
+    equal = np.tensordot(np.concatenate([signs, -signs]), orthogonal, 1)
+    assert effective_rank(equal) == pytest.approx(4)
+    assert 8 < effective_rank(rng.normal(size=(20_000, 3, 3))) <= 9
+
+
+def test_explained_by_brightness_is_r_squared():
+    rng = np.random.default_rng(0)
+    images = rng.random((5, 8, 8, 3))
+    brightness = images.mean(-1).reshape(5, 4, 2, 4, 2).mean((2, 4))
+    pattern, noise = rng.normal(size=(3, 3)), rng.normal(size=(5, 4, 4, 3, 3))
+    assert explained_by_brightness(brightness[..., None, None] * pattern + 1, images) == pytest.approx(1)
+    assert explained_by_brightness(noise, images) < 0.1
+    assert explained_by_brightness(np.ones((5, 4, 4, 3, 3)), images) == 0
+    mixed = brightness[..., None, None] * pattern + 0.1 * noise
+    flat, ones = mixed.reshape(80, 9), np.stack([np.ones(80), brightness.ravel()], 1)
+    residual = flat - ones @ np.linalg.lstsq(ones, flat, rcond=None)[0]
+    expected = 1 - (residual**2).sum() / ((flat - flat.mean(0)) ** 2).sum()
+    assert explained_by_brightness(mixed, images) == pytest.approx(expected)
+
+
+# Lesions
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(3)
+    model = small_rednet()
+    rng = np.random.default_rng(0)
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):  # else each block's last scale is zero: nothing to see
+            layer.gamma.assign(rng.uniform(0.5, 1.5, layer.gamma.shape))
+            layer.moving_mean.assign(rng.normal(0, 0.1, layer.gamma.shape))
+    return model
+
+
+IMAGES = np.random.default_rng(1).random((6, 32, 32, 3)).astype("float32")
+
+
+@pytest.mark.parametrize("lesion", ["image_mean", "dataset_mean", "shuffled"])
+def test_lesioned_kernels_are_what_the_name_says(network, lesion):
+    name = "block_1_involution"  # its input does not depend on any other lesion
+    before, after = layer_kernels(network, IMAGES)[name], layer_kernels(lesioned(network, lesion, IMAGES), IMAGES)[name]
+    if lesion == "image_mean":
+        expected = np.broadcast_to(before.mean((1, 2), keepdims=True), before.shape)
+    elif lesion == "dataset_mean":
+        expected = np.broadcast_to(before.mean((0, 1, 2)), before.shape)
+    else:
+        flat, expected = before.reshape(6, 256, -1), after
+        assert not np.allclose(before, after)
+        np.testing.assert_allclose(np.sort(flat, 1), np.sort(after.reshape(6, 256, -1), 1), atol=1e-6)
+    np.testing.assert_allclose(after, expected, atol=1e-5)
+
+
+def test_a_lesion_changes_the_named_layer_alone_and_not_the_model_itself(network):
+    before = np.array(network(IMAGES))
+    changed = lesioned(network, "image_mean", names=["block_4_involution"])
+    kernels, made = layer_kernels(network, IMAGES), layer_kernels(changed, IMAGES)
+    np.testing.assert_allclose(made["block_3_involution"], kernels["block_3_involution"], atol=1e-5)
+    assert np.ptp(made["block_4_involution"], axis=(1, 2)).max() < 1e-6 < np.ptp(kernels["block_4_involution"])
+    np.testing.assert_array_equal(network(IMAGES), before)
+    assert not np.allclose(changed(IMAGES), before)
+
+
+def test_lesions_of_unknown_names_are_refused(network):
+    with pytest.raises(ParameterError, match="no involution `block_9`"):
+        lesioned(network, "shuffled", names=["block_9"])
+    with pytest.raises(ParameterError, match="`lesion` must be"):
+        lesioned(network, "removed")
+    with pytest.raises(ParameterError, match="`images` must be an array"):
+        lesioned(network, "dataset_mean")
+
+
+def test_normalization_is_reestimated_as_the_mean_over_the_batches():
+    inputs = keras.Input((4, 4, 2))
+    model = keras.Model(inputs, keras.layers.BatchNormalization(momentum=0.9)(inputs))
+    images = np.random.default_rng(0).normal(3, 2, (40, 4, 4, 2)).astype("float32")
+    reestimate_normalization(model, images, batch_size=10)
+    layer = model.layers[1]
+    np.testing.assert_allclose(layer.moving_mean, images.mean((0, 1, 2)), rtol=1e-4)
+    variances = images.reshape(4, 10, 4, 4, 2).var((1, 2, 3)).mean(0)
+    np.testing.assert_allclose(layer.moving_variance, variances, rtol=1e-3)
+    assert layer.momentum == 0.9

@@ -7,8 +7,10 @@ python -m involution_utils.experiments sweep NOTEBOOK -p epochs 2 -p seed 0,1,2 
 
 from involution_utils.experiments.experiment import Experiment, MissingRecordsError, make
 from involution_utils.experiments.lab import ABLATION, FULL_BUDGET_LAB, LAB, LEARNING_RATES
+from involution_utils.experiments.lesions import LESION
 from involution_utils.experiments.record import (
     Record,
+    load_measurements,
     load_records,
     load_results,
     record,
@@ -26,10 +28,12 @@ from involution_utils.experiments.statistics import (
     paired,
     seed_correlation,
 )
+from involution_utils.experiments.toy import TOY
 from involution_utils.experiments.training import TRAINING
 
 EXPERIMENTS = {
-    experiment.name: experiment for experiment in (TRAINING, REDNET, LEARNING_RATES, LAB, FULL_BUDGET_LAB, ABLATION)
+    experiment.name: experiment
+    for experiment in (TRAINING, REDNET, LEARNING_RATES, LAB, FULL_BUDGET_LAB, ABLATION, LESION, TOY)
 }
 
 __all__ = [
@@ -42,6 +46,7 @@ __all__ = [
     "contrast",
     "factorial_effects",
     "holm",
+    "load_measurements",
     "load_records",
     "load_results",
     "make",

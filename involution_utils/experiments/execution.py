@@ -5,6 +5,7 @@ import functools
 import shutil
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -83,6 +84,11 @@ def execute(
     command = f"python -m involution_utils.experiments run {run.experiment}"
     more = outcome(model, dataset.source, history) | {"command": command}
     return Record(run, round(accuracy, 4), more.pop("history"), more)
+
+
+def execute_to_dict(run: Run, state_dir=None, verbose: int = 1, save=None) -> dict[str, Any]:
+    """Execute `run` and return its record as plain values."""
+    return execute(run, state_dir, verbose, save).to_dict()
 
 
 def accuracy_on_test(model: keras.Model, dataset: ImageDataset, batch_size: int = 500) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from involution_utils import checks
-from involution_utils.experiments.execution import execute
+from involution_utils.experiments.execution import execute_to_dict
 from involution_utils.experiments.record import save_json
 
 STATE = Path(".training-state")  # what resumes an interrupted run
@@ -27,11 +27,13 @@ class Experiment:
         name: Its name on the command line, and of the folder of its records.
         title: What it is, in a line.
         declare: Function that returns its runs; it may raise a `MissingRecordsError`.
+        execute: Function of a run, `state_dir`, `verbose` and `save` that returns its record as plain values.
     """
 
     name: str
     title: str
     declare: Callable[[], Sequence[Any]]
+    execute: Callable[..., dict[str, Any]] = execute_to_dict
 
     def runs(self) -> list[Any]:
         """Return the declared runs, in the order in which they are made."""
@@ -73,10 +75,10 @@ def make(
         for run in runs:
             bar.set_postfix_str(run.label)
             save = models_dir and Path(models_dir) / experiment.name / f"{Path(run.file_name).stem}.keras"
-            yield run, execute(run, state_dir, verbose=0, save=save)
+            yield run, experiment.execute(run, state_dir, verbose=0, save=save)
 
     with tqdm(desc=experiment.name, total=total, initial=total - len(missing), unit="run", dynamic_ncols=True) as bar:
         for run, record in (execute_all or here)(missing):
-            save_json(record.to_dict(), experiment.path(run, folder))
+            save_json(record, experiment.path(run, folder))
             bar.update()
     return len(missing)

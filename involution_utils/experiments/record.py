@@ -155,6 +155,13 @@ def _value(run, name):
     return run.arguments.get(name) if name not in Run.__dataclass_fields__ else getattr(run, name)
 
 
+def load_measurements(experiment: str, folder: str | os.PathLike | None = None) -> list[dict[str, Any]]:
+    """Return the records of an experiment whose runs are not `Run`s (toy tasks, lesions), as plain values."""
+    place = (Path(folder) if folder else SHIPPED) / experiment
+    paths = sorted(place.iterdir(), key=lambda path: path.name) if place.is_dir() else []
+    return [json.loads(path.read_text()) for path in paths if path.name.endswith(".json")]
+
+
 def load_results(pattern: str, at_least: int = 1) -> list[Any]:
     """Return the content of the JSON files below `results/` that match `pattern`, in the order of their names.
 

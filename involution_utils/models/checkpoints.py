@@ -91,16 +91,17 @@ def _official_weights(model):
     return wanted
 
 
-def load_trained(name: str, output_dir: str | PathLike) -> keras.Model:
+def load_trained(name: str, output_dir: str | PathLike | None = None) -> keras.Model:
     """Return a trained model: `output_dir`'s if notebook 03 left one there, else the one that ships with the package.
 
     Args:
         name: `"involution_classifier"`.
-        output_dir: The folder that notebook 03 wrote to.
+        output_dir: The folder that notebook 03 wrote to; None for the model that ships.
     """
-    own = Path(output_dir) / f"{name}.keras"
-    print(f"{name}: " + ("trained by notebook 03" if own.exists() else "the trained one that ships with the package"))
-    if own.exists():
-        return keras.saving.load_model(own)
+    if output_dir is not None:
+        own = Path(output_dir) / f"{name}.keras"
+        print(f"{name}: " + ("trained by notebook 03" if own.exists() else "the one that ships with the package"))
+        if own.exists():
+            return keras.saving.load_model(own)
     with resources.as_file(resources.files("involution_utils") / "assets" / f"{name}.keras") as shipped:
         return keras.saving.load_model(shipped)

@@ -1,0 +1,114 @@
+"""Lesions of two trained networks (notebook 04): what accuracy is lost when kernels may no longer look at their place.
+
+The networks are those that ship with the package, the small RedNet (full budget, seed 0) and the INN (`training`,
+seed 0).
+"""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from involution_utils import analysis, checks
+from involution_utils.data import Batches
+from involution_utils.experiments.execution import images_of
+from involution_utils.experiments.experiment import Experiment
+from involution_utils.experiments.record import provenance
+from involution_utils.models import load_trained
+
+LAYERS = {
+    "small_rednet": [f"block_{number}_involution" for number in range(1, 6)],
+    "involution_classifier": [f"involution_{number}" for number in (1, 2, 3)],
+}
+LESIONS = ("none", *analysis.LESIONS)
+REFERENCE_IMAGES = 2_000  # training images behind the mean kernels and the new statistics of the normalization
+
+
+@dataclass(frozen=True, kw_only=True)
+class LesionRun:
+    """One lesion of one trained network, measured.
+
+    Attributes:
+        model: `"small_rednet"` or `"involution_classifier"`.
+        lesion: `"none"`, or a lesion of `involution_utils.analysis.lesioned`.
+        layer: Name of the involution whose kernels are replaced, or `"all"`.
+        reestimated: Whether the normalization's statistics are estimated anew after the lesion.
+        seed: Of the order of `"shuffled"`.
+        experiment: Name of the experiment that it belongs to.
+    """
+
+    model: str
+    lesion: str
+    layer: str = "all"
+    reestimated: bool = False
+    seed: int = 0
+    experiment: str = "lesions"
+
+    def __post_init__(self):
+        checks.choice("model", self.model, LAYERS)
+        checks.choice("lesion", self.lesion, LESIONS)
+        checks.choice("layer", self.layer, ("all", *LAYERS[self.model]))
+        checks.boolean("reestimated", self.reestimated)
+        checks.seed(self.seed)
+
+    @property
+    def label(self) -> str:
+        """Network, lesion and layer, for people to read."""
+        return f"{self.model} {self.lesion} {self.layer}" + (" reestimated" if self.reestimated else "")
+
+    @property
+    def file_name(self) -> str:
+        """Name of the record's file."""
+        return self.label.replace(" ", "-") + f"-seed{self.seed}.json"
+
+
+@functools.lru_cache(maxsize=1)
+def trained(name: str) -> keras.Model:
+    """Return the network that ships with the package."""
+    return load_trained(name)
+
+
+def execute_lesion(run: LesionRun, state_dir: Any = None, verbose: int = 0, save: Any = None) -> dict[str, Any]:
+    """Lesion the network and measure it on the held-out images; nothing is resumed or saved.
+
+    Returns:
+        The record: the run, `validation_accuracy` on 5,000 images, and provenance.
+    """
+    data, (images, labels) = images_of("cifar10", 45_000, 5_000, 10_000)
+    reference = data.x_train[:: len(data.x_train) // REFERENCE_IMAGES][:REFERENCE_IMAGES].astype("float32") / 255
+    model = trained(run.model)
+    if run.lesion != "none":
+        names = None if run.layer == "all" else [run.layer]
+        model = analysis.lesioned(model, run.lesion, reference, names, run.seed)
+    elif run.reestimated:
+        weights = model.get_weights()
+        model = keras.models.clone_model(model)
+        model.set_weights(weights)
+    if run.reestimated:
+        analysis.reestimate_normalization(model, reference, batch_size=500)
+    logits = model.predict(Batches(images, labels, 500, shuffle=False), verbose=0)
+    accuracy = float(np.mean(np.argmax(logits, -1) == labels))
+    fields = {name: getattr(run, name) for name in LesionRun.__dataclass_fields__}
+    command = "python -m involution_utils.experiments run lesions"
+    return fields | {"validation_accuracy": round(accuracy, 4), **provenance(), "command": command}
+
+
+def declare() -> list[LesionRun]:
+    """Return the lesions: each kind, each layer and all of them, normalization as it was and re-estimated."""
+    runs = []
+    for model, names in LAYERS.items():
+        for again in (False, True):
+            runs.append(LesionRun(model=model, lesion="none", reestimated=again))
+            runs += [
+                LesionRun(model=model, lesion=lesion, layer=layer, reestimated=again)
+                for lesion in analysis.LESIONS
+                for layer in (*names, "all")
+            ]
+    return runs
+
+
+LESION = Experiment(
+    "lesions", "kernels of trained networks that may no longer look at their place", declare, execute_lesion
+)

@@ -1,0 +1,35 @@
+"""The toy tasks: targets against loops, and each operator's layer can express what it is said to."""
+
+import numpy as np
+import pytest
+
+from involution_utils.checks import ParameterError
+from involution_utils.experiments.toy import TASKS, ToyRun, draw, execute_toy
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_targets_are_those_of_a_loop(task):
+    filters = np.random.default_rng(1).normal(size=(2, 3, 3))
+    inputs, targets = draw(task, 2, np.random.default_rng(0), filters)
+    x = np.pad(inputs.astype(float), [(0, 0), (1, 1), (1, 1), (0, 0)])
+    for n, i, j in [(0, 0, 0), (0, 5, 7), (1, 11, 4), (1, 3, 11)]:
+        window, center = x[n, i : i + 3, j : j + 3], inputs[n, i, j]
+        if task == "copy_similar":
+            near = [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if (a, b) != (0, 0)]
+            near = [(i + a, j + b) for a, b in near if 0 <= i + a < 12 and 0 <= j + b < 12]
+            expected = inputs[n][max(near, key=lambda p: inputs[n][p][:4] @ center[:4])]
+        else:
+            chosen = filters[1] if task == "chosen_filter" and center[0] < 0 else filters[0]
+            expected = np.einsum("uvc,uv->c", window, chosen)
+        np.testing.assert_allclose(targets[n, i, j], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_filter_chosen_by_the_center_is_learned_by_involution_alone():
+    errors = {op: execute_toy(ToyRun(task="chosen_filter", operator=op, seed=50)) for op in ("depthwise", "involution")}
+    assert errors["involution"]["relative_error"] < 0.01 < 0.5 < errors["depthwise"]["relative_error"]
+
+
+def test_a_toy_run_judges_itself():
+    with pytest.raises(ParameterError, match="`task` must be"):
+        ToyRun(task="paint", operator="involution", seed=0)
