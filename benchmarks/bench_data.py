@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from involution_utils import conv_classifier
-from involution_utils.data import FOLDER, Batches, load_dataset
+from involution_utils.data import Batches, load_dataset
+from involution_utils.data.cifar10 import FOLDER
 
 import keras  # isort: skip  # after the package, which quietens TensorFlow's log
 

@@ -1,0 +1,159 @@
+"""Image data that is always there: CIFAR-10 from wherever it can be had, and `shapes`, drawn on the spot.
+
+`load_dataset` looks, in turn, into the folder named by the environment variable `CIFAR10_DIR`, our own cache, Keras's
+cache and at mirrors on the internet (`CIFAR10_URLS` overrides the list; `file://` works too). `Batches` feeds the
+images to a training. On the command line:
+
+    python -m involution_utils.data            # fetch CIFAR-10 if need be, say where it came from
+    python -m involution_utils.data --verify   # check every byte of the cache
+"""
+
+from dataclasses import dataclass, field
+from os import PathLike
+
+import numpy as np
+
+from involution_utils import checks
+from involution_utils.checks import ParameterError
+from involution_utils.data import cifar10
+from involution_utils.data.batches import Batches
+from involution_utils.data.cifar10 import CIFAR10_CLASSES, DatasetError, cache_file, find_cifar10
+from involution_utils.data.shapes import SHAPES_CLASSES, SHAPES_TEST, SHAPES_TRAIN, draw_shapes
+
+__all__ = [
+    "CIFAR10_CLASSES",
+    "DEFAULT_EPOCHS",
+    "SHAPES_CLASSES",
+    "Batches",
+    "DatasetError",
+    "ImageDataset",
+    "ParameterError",
+    "load_dataset",
+]
+
+DEFAULT_EPOCHS = {"cifar10": 20, "shapes": 6}  # the original experiment's; what the two classifiers need on `shapes`
+CLASSES = 10  # of either data set
+SPLIT_SEED = 0  # fixes which training images are held out, whatever the other arguments
+
+
+@dataclass(frozen=True, eq=False)
+class ImageDataset:
+    """Images with their labels, split into training, validation and test images.
+
+    Attributes:
+        x_train: Training images, `(N, 32, 32, 3)` uint8.
+        y_train: Their labels, `(N,)` int64, from 0 to 9.
+        x_test: Test images, `(M, 32, 32, 3)` uint8.
+        y_test: Their labels, `(M,)` int64.
+        class_names: Ten names; label `i` is called `class_names[i]`.
+        name: `"cifar10"` or `"shapes"`.
+        source: Where it came from, in a few words.
+        x_validation: Images held out from the training images, `(V, 32, 32, 3)` uint8; none by default.
+        y_validation: Their labels, `(V,)` int64.
+    """
+
+    x_train: np.ndarray = field(repr=False)
+    y_train: np.ndarray = field(repr=False)
+    x_test: np.ndarray = field(repr=False)
+    y_test: np.ndarray = field(repr=False)
+    class_names: tuple[str, ...]
+    name: str
+    source: str
+    x_validation: np.ndarray = field(repr=False, default_factory=lambda: np.empty((0, 32, 32, 3), np.uint8))
+    y_validation: np.ndarray = field(repr=False, default_factory=lambda: np.empty(0, np.int64))
+
+    @property
+    def default_epochs(self) -> int:
+        """Number of epochs after which the two classifiers have learned what they can: `DEFAULT_EPOCHS[name]`."""
+        return DEFAULT_EPOCHS[self.name]
+
+
+def load_dataset(
+    name: str = "auto",
+    train_size: int | None = None,
+    test_size: int | None = None,
+    validation_size: int = 0,
+    cache_dir: str | PathLike | None = None,
+    seed: int = 0,
+) -> ImageDataset:
+    """Load CIFAR-10 or the drawn data set `shapes`, and print one line that says which and from where.
+
+    CIFAR-10 is taken from the first of these that serves: the folder `CIFAR10_DIR`, our cache, Keras's cache, a
+    download. `shapes` is drawn in a few seconds: 10,000 training and 2,000 test images.
+
+    Args:
+        name: `"cifar10"`; `"shapes"`; or `"auto"`: CIFAR-10 and, where it cannot be had, `shapes`, which is announced.
+        train_size: Number of training images to keep, the classes balanced; all by default.
+        test_size: Number of test images to keep, the classes balanced; all by default.
+        validation_size: Number of training images to hold out for validation, the classes balanced. Which ones is
+            fixed: it depends on neither `train_size` nor `seed`, and a smaller number is part of a larger one. The
+            training images are drawn from the rest.
+        cache_dir: Folder of our cache; by default the operating system's folder for caches.
+        seed: Fixes the drawing of `shapes` and the choice of the training and test images kept: the same seed, the
+            same images. With one seed a smaller subset is part of a larger one.
+
+    Returns:
+        An `ImageDataset`.
+
+    Raises:
+        ParameterError: An argument is wrong (a ValueError): an unknown `name`, or a size that is not a whole number
+            between 10 (one image per class) and the number of images there are.
+        DatasetError: `"cifar10"` cannot be had. A damaged `CIFAR10_DIR` raises too, rather than use other data than
+            the folder asked for; `"auto"` announces it and goes on.
+    """
+    checks.choice("name", name, checks.DATASETS)
+    seed = checks.seed(seed)
+    limits = (SHAPES_TRAIN, SHAPES_TEST) if name == "shapes" else (5 * cifar10.BATCH_ROWS, cifar10.BATCH_ROWS)
+    most = limits[0] - CLASSES
+    if not checks.is_whole_number(validation_size) or (validation_size and not CLASSES <= validation_size <= most):
+        raise checks.error("validation_size", f"0 or a whole number from {CLASSES} to {most:,}", validation_size)
+    limits = (limits[0] - validation_size, limits[1])
+    train_size, test_size = (
+        size if size is None else checks.whole_number(key, size, CLASSES, limit)
+        for key, size, limit in zip(("train_size", "test_size"), (train_size, test_size), limits, strict=True)
+    )
+    if name != "shapes":
+        try:
+            arrays, source = find_cifar10(cache_file(cache_dir), strict=name == "cifar10")
+            name, title, class_names = "cifar10", "CIFAR-10", CIFAR10_CLASSES
+        except DatasetError as error:
+            if name == "cifar10":
+                raise
+            print(f"{error}\nUsing the drawn data set shapes in place of CIFAR-10.")
+            name = "shapes"
+    if name == "shapes":
+        arrays, source = draw_shapes(seed), "drawn by involution_utils"
+        title, class_names = "shapes", SHAPES_CLASSES
+    x, y, x_test, y_test = arrays
+    held_out = _balanced(y, _classes_in_order(y, SPLIT_SEED), validation_size)
+    if validation_size:
+        order = _classes_in_order(y, seed)
+        order = order[~np.isin(order, held_out)]
+    else:
+        order = np.random.default_rng((seed, 0)).permutation(len(y))
+    kept = _balanced(y, order, train_size)
+    kept_test = _balanced(y_test, np.random.default_rng((seed, 1)).permutation(len(y_test)), test_size)
+    dataset = ImageDataset(
+        *(x[kept], y[kept], x_test[kept_test], y_test[kept_test], class_names, name, source, x[held_out], y[held_out])
+    )
+    validation = f", {validation_size:,} validation" if validation_size else ""
+    sizes = f"{len(dataset.x_train):,} training{validation} and {len(dataset.x_test):,} test images"
+    print(f"{title}: {sizes} (source: {source})")
+    return dataset
+
+
+def _classes_in_order(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Return the indices of the first class in a random order, then those of the second, and so on."""
+    rng = np.random.default_rng(seed)
+    return np.concatenate([rng.permutation(np.flatnonzero(labels == label)) for label in range(CLASSES)])
+
+
+def _balanced(labels: np.ndarray, order: np.ndarray, size: int | None) -> np.ndarray | slice:
+    """Return `size` of the indices `order`, sorted: of each class in turn the next one; all if there are no more."""
+    if size is None or size >= len(order):
+        return slice(None) if len(order) == len(labels) else np.sort(order)
+    turn = np.empty(len(labels), int)
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        turn[members] = np.arange(len(members))
+    return np.sort(order[np.argsort(turn[order], kind="stable")[:size]])

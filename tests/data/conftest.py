@@ -1,0 +1,60 @@
+import hashlib
+import http.server
+import socket
+import threading
+
+import pytest
+from small_cifar10 import ARCHIVE, ROWS, Handler
+
+from involution_utils.data import cifar10, load_dataset
+
+
+@pytest.fixture
+def server():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        httpd.barrier = threading.Barrier(2)
+        httpd.daemon_threads, httpd.requests, httpd.stop = True, [], threading.Event()
+        httpd.handle_error = lambda *_: None
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        httpd.url = f"http://127.0.0.1:{httpd.server_port}"
+        yield httpd
+        httpd.stop.set()
+        httpd.shutdown()
+
+
+@pytest.fixture
+def dead():
+    """A mirror that is down: nobody listens on its port."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{sock.getsockname()[1]}/"
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, tmp_path):
+    """The small archive, short waits, and an environment without any data."""
+    monkeypatch.setattr(cifar10, "BATCH_ROWS", ROWS)
+    monkeypatch.setattr(cifar10, "ARCHIVE_SHA256", hashlib.sha256(ARCHIVE).hexdigest())
+    monkeypatch.setattr(cifar10, "CONNECT_TIMEOUT", 1.0)
+    monkeypatch.setattr(cifar10, "STALL_TIMEOUT", 1.5)
+    monkeypatch.setattr(cifar10, "SPEED_WINDOW", 0.5)
+    monkeypatch.setattr(cifar10, "SPEED_FLOOR", 2 * len(ARCHIVE))  # bytes a second, four times what `slow` sends
+    monkeypatch.delenv("CIFAR10_DIR", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("CIFAR10_URLS", "http://127.0.0.1:9/")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def load(monkeypatch, cache):
+    def call(*urls, name="cifar10", **options):
+        if urls:
+            monkeypatch.setenv("CIFAR10_URLS", " ".join(urls))
+        return load_dataset(name, cache_dir=cache, **options)
+
+    return call
