@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+__version__ = "0.2.0"
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's C++ code: errors alone
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")  # keeps freed tensors: fewer page faults
 

@@ -5,6 +5,7 @@ cell after it. papermill, `make run` and `sweep` override them; both of these ch
 """
 
 import ast
+import sys
 import json
 import os
 from collections.abc import Callable, Collection, Mapping
@@ -12,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import IPython
 
 from involution_utils import checks
 
@@ -116,7 +116,8 @@ def check_overrides(notebook: str | os.PathLike, parameters: Mapping[str, Any]) 
 
 def _names_set_in_cells(declared: Collection[str]) -> list[str]:
     """Return the names set by the parameter cells that ran last: the notebook's own, and papermill's after it."""
-    shell = IPython.get_ipython()
+    ipython = sys.modules.get("IPython")  # there if a notebook runs, and no dependency of the package
+    shell = ipython and ipython.get_ipython()
     names: list[str] = []
     for source in reversed(shell.user_ns.get("In", []) if shell else []):
         if source.startswith(_INJECTED):

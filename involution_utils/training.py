@@ -6,6 +6,7 @@ import math
 import shutil
 import sys
 import time
+import zipfile
 import zlib
 from os import PathLike
 from pathlib import Path
@@ -188,6 +189,32 @@ class _Resume(keras.callbacks.BackupAndRestore):
         self.model._initial_epoch = int(self.model.optimizer.iterations) // self.steps
 
 
+# Arguments that Keras writes as None since 3.14, and that an older Keras refuses to read.
+_NEW_ARGUMENTS = ("quantization_config", "input_axes", "output_axes")
+
+
 def save_model(model: keras.Model, path: str | PathLike) -> None:
-    """Save `model` to `path` (`.keras`) under a temporary name first; the folder is made if it is missing."""
-    checks.write_whole(path, model.save)
+    """Save `model` to `path` (`.keras`), whole or not at all, so that Keras 3.10 can load it, too.
+
+    Args:
+        model: the model.
+        path: the file; its folder is made if it is missing.
+    """
+    checks.write_whole(path, lambda part: _save_portable(model, part))
+
+
+def _save_portable(model, path):
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        entries = {info: archive.read(info) for info in archive.infolist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for info, content in entries.items():
+            if info.filename == "config.json":
+                content = json.dumps(_without_new_arguments(json.loads(content))).encode()
+            archive.writestr(info, content)
+
+
+def _without_new_arguments(config):
+    if isinstance(config, dict):
+        return {k: _without_new_arguments(v) for k, v in config.items() if v is not None or k not in _NEW_ARGUMENTS}
+    return [_without_new_arguments(v) for v in config] if isinstance(config, list) else config

@@ -11,7 +11,6 @@ import matplotlib
 import matplotlib.cbook
 import numpy as np
 import PIL.Image
-from IPython.display import Image
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -44,7 +43,9 @@ def show(figure, alt):
     png = io.BytesIO()
     with matplotlib.rc_context(STYLE):
         figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
-    return Image(png.getvalue(), format="png", alt=alt)
+    from IPython.display import Image  # here, since drawing needs no notebook tools
+
+    return Image(png.getvalue(), format="png", metadata={"alt": alt})
 
 
 def styled(draw):

@@ -1,7 +1,6 @@
 """Texts that stand beside figures: how far apart two arrays are, and tables."""
 
 import numpy as np
-from IPython.display import Markdown
 
 from involution_utils import checks
 
@@ -22,9 +21,9 @@ def difference(one, other, below=None):
         raise checks.error("other", f"an array of the shape of `one`, {one.shape}", other.shape)
     largest = np.abs(one - other).max()
     if below is not None and largest < below:
-        return Markdown(f"largest difference: below {below:.0e}")
+        return _markdown(f"largest difference: below {below:.0e}")
     power = "0" if largest == 0 else f"below 1e{int(np.floor(np.log10(largest))) + 1:+03d}"
-    return Markdown(f"largest difference: {power}")
+    return _markdown(f"largest difference: {power}")
 
 
 def table(header, rows):
@@ -42,7 +41,7 @@ def table(header, rows):
         if len(row) != len(titles):
             raise checks.error("rows", f"lists of {len(titles)} values, one per title", row)
     lines = [titles, ["---"] * len(titles), *([_cell(value) for value in row] for row in rows)]
-    return Markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines))
+    return _markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines))
 
 
 def _cell(value):
@@ -51,3 +50,9 @@ def _cell(value):
     if isinstance(value, (int, np.integer)):
         return f"{value:,}"
     return f"{value:.3g}" if isinstance(value, (float, np.floating)) else value
+
+
+def _markdown(text):
+    from IPython.display import Markdown  # here, since the rest of the package needs no notebook tools
+
+    return Markdown(text)
