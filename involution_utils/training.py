@@ -189,7 +189,7 @@ class _Resume(keras.callbacks.BackupAndRestore):
         self.model._initial_epoch = int(self.model.optimizer.iterations) // self.steps
 
 
-# Arguments that Keras writes as None since 3.14, and that an older Keras refuses to read.
+# Arguments that Keras 3.15 writes as None, and that an older Keras refuses to read.
 _NEW_ARGUMENTS = ("quantization_config", "input_axes", "output_axes")
 
 
