@@ -1,59 +1,122 @@
-"""One place for each fact: pyproject.toml, the lock, environment.yml and the links agree."""
+"""One place for each fact: pyproject.toml, the locks, environment.yml and the workflows agree; the wheel is whole."""
 
+import hashlib
+import os
 import re
 import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
+import involution_utils
 from involution_utils import series
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-LOCK = (ROOT / "requirements.lock").read_text()
+LOCKS = {name: (ROOT / name).read_text() for name in ("requirements.lock", "requirements-dev.lock")}
+EXTRAS = {name: lines for name, lines in PROJECT["optional-dependencies"].items() if name != "dev"}
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PYTHONS = ["3.11", "3.12", "3.13"]
 
 
-def locked(python):
-    """Return {name: version} of the lock for a Python version."""
+def locked(name, python):
+    """Return {package: version} of a lock for a Python version."""
     environment = default_environment() | {"python_full_version": f"{python}.0", "python_version": python}
-    lines = re.findall(r"^([\w.\[\]-]+==[^\\\n]+?)\s*\\$", LOCK, flags=re.M)
+    lines = re.findall(r"^([\w.\[\]-]+==[^\\\n]+?)\s*\\$", LOCKS[name], flags=re.M)
     requirements = [Requirement(line) for line in lines]
     return {r.name: str(r.specifier)[2:] for r in requirements if not r.marker or r.marker.evaluate(environment)}
 
 
-@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
-def test_the_lock_satisfies_every_dependency(python):
-    versions = locked(python)
-    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
-    for requirement in (Requirement(line) for group in groups for line in group):
-        assert requirement.name in versions, f"{requirement.name} is missing in the lock: run make lock"
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize(
+    ("lock", "extras"), [("requirements.lock", ["notebooks"]), ("requirements-dev.lock", list(EXTRAS))]
+)
+def test_a_lock_satisfies_its_dependencies(lock, extras, python):
+    versions = locked(lock, python)
+    for line in [*PROJECT["dependencies"], *(line for extra in extras for line in EXTRAS[extra])]:
+        requirement = Requirement(line)
+        assert requirement.name in versions, f"{requirement.name} is missing in {lock}: run make lock"
         assert requirement.specifier.contains(versions[requirement.name]), f"{requirement}: run make lock"
 
 
-def test_every_locked_package_has_a_hash_and_no_host():
-    entries = re.split(r"^(?=[\w.\[\]-]+==)", LOCK, flags=re.M)[1:]
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_learners_lock_is_part_of_the_other(python):
+    assert locked("requirements.lock", python).items() <= locked("requirements-dev.lock", python).items()
+
+
+def test_the_dev_extra_names_all_others():
+    (line,) = PROJECT["optional-dependencies"]["dev"]
+    assert Requirement(line).extras == set(EXTRAS)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_package_has_a_hash_and_no_host(lock):
+    entries = re.split(r"^(?=[\w.\[\]-]+==)", LOCKS[lock], flags=re.M)[1:]
     assert len(entries) > 50
     assert all("--hash=sha256:" in entry for entry in entries)
-    assert "://" not in LOCK
+    assert "://" not in LOCKS[lock]
+    assert not {"torch", "torchvision"} & set(locked(lock, "3.11"))
 
 
-def test_environment_yml_uses_the_lock_and_a_python_that_is_allowed():
+def test_the_base_install_brings_no_notebook_tools():
+    names = {Requirement(line).name for line in PROJECT["dependencies"]}
+    assert not names & {Requirement(line).name for line in EXTRAS["notebooks"]}
+
+
+def test_installing_on_colab_exchanges_nothing_that_colab_ships():
+    """If every direct dependency is satisfied by what is there, pip changes nothing, the running kernel least."""
+    lines = (ROOT / "tests" / "data" / "colab-2026-08.txt").read_text().splitlines()
+    shipped = dict(line.lower().split("==") for line in lines if not line.startswith("#"))
+    assert SpecifierSet(PROJECT["requires-python"]).contains("3.13.15")
+    for requirement in map(Requirement, [*PROJECT["dependencies"], *EXTRAS["notebooks"][:1]]):
+        assert requirement.specifier.contains(shipped[requirement.name]), f"Colab ships {shipped[requirement.name]}"
+
+
+def test_environment_yml_uses_the_learners_lock_and_a_python_that_is_allowed():
     text = (ROOT / "environment.yml").read_text()
     assert "--requirement requirements.lock" in text
     (python,) = re.findall(r"- python=(\S+)", text)
     assert SpecifierSet(PROJECT["requires-python"]).contains(f"{python}.0")
 
 
-def test_the_workflow_runs_on_allowed_pythons():
-    text = (ROOT / ".github" / "workflows" / "test.yml").read_text()
-    pythons = re.search(r"python: \[(.*)\]", text).group(1).replace('"', "").split(", ")
-    assert pythons == ["3.11", "3.13"]
+def test_the_workflows_run_on_the_pythons_that_are_allowed():
+    texts = {path.name: path.read_text() for path in WORKFLOWS}
+    pythons = {python for text in texts.values() for python in re.findall(r'"(3\.\d+)"', text)}
+    assert {"3.11", "3.13"} <= pythons
     assert all(SpecifierSet(PROJECT["requires-python"]).contains(f"{python}.0") for python in pythons)
-    assert "make test" in text
+    assert 'python: ["3.11", "3.13"]' in texts["test.yml"]
+
+
+def test_every_make_target_that_a_file_names_is_there():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.M))
+    files = [ROOT / ".ci" / "run", ROOT / "README.md", ROOT / "CONTRIBUTING.md", *WORKFLOWS]
+    named = {
+        name
+        for path in files
+        for name in re.findall(r"(?:^|[`\s])make ([a-z-]+)\b(?= |`|$)", path.read_text(), flags=re.M)
+    }
+    assert named - targets - {name for name in named if name.startswith("results-")} == set()
+    assert {"run", "lab", "test", "test-all", "test-torch", "lint", "bench", "site", "space", "publish"} <= targets
+
+
+def test_the_version_stands_in_one_place():
+    version = involution_utils.__version__
+    assert str(Version(version)) == version
+    assert PROJECT["dynamic"] == ["version"]
+    assert re.findall(r"^## \[?([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.M)[0] == version
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {version}\n" in citation
+    assert f"\nrepository-code: {PROJECT['urls']['Repository']}\n" in citation
 
 
 def test_links_and_set_up_cells_carry_the_one_address(tmp_path):
@@ -61,3 +124,81 @@ def test_links_and_set_up_cells_carry_the_one_address(tmp_path):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     assert series.rewrite_links(tmp_path) == [], "run make links"
+
+
+def build(source, target):
+    """Build sdist and wheel of a copy of the tree, as a release does; return their paths."""
+    environment = os.environ | {"SOURCE_DATE_EPOCH": "1700000000"}
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(target), str(source)]
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    return sorted(target.iterdir())
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory):
+    """The sdist and the wheel, built twice from copies of what git tracks."""
+    built = []
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for number in range(2):
+        folder = tmp_path_factory.mktemp(f"build{number}")
+        for name in filter(None, names.split("\0")):
+            if (ROOT / name).is_file() and not name.startswith("notebooks/"):
+                (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, folder / "source" / name)
+        built.append(build(folder / "source", folder / "dist"))
+    return built
+
+
+@pytest.mark.slow
+def test_wheel_and_sdist_are_built_twice_alike(distributions):
+    one, other = ([hashlib.sha256(path.read_bytes()).hexdigest() for path in paths] for paths in distributions)
+    assert len(one) == 2
+    assert one == other
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_package_and_nothing_else(distributions):
+    (wheel,) = (path for path in distributions[0] if path.suffix == ".whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert {name.split("/")[0] for name in names} == {
+        "involution_utils",
+        f"involution_utils-{involution_utils.__version__}.dist-info",
+    }
+    tracked = {str(p.relative_to(ROOT)) for p in (ROOT / "involution_utils").rglob("*") if p.is_file()}
+    tracked = {name for name in tracked if "__pycache__" not in name}
+    assert tracked - set(names) == set()
+    assert "involution_utils/py.typed" in names
+
+
+@pytest.mark.slow
+def test_the_installed_wheel_imports_loads_and_reads(distributions, tmp_path):
+    """In an environment of its own, outside the tree, that sees this one's packages but not this tree."""
+    (wheel,) = (path for path in distributions[0] if path.suffix == ".whl")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "fresh"], check=True)
+    python = shutil.which("python", path=os.pathsep.join(map(str, (tmp_path / "fresh").glob("*"))))
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel]
+    subprocess.run(install, check=True)
+    script = """
+import importlib.resources, json, pathlib
+import involution_utils, keras
+root = importlib.resources.files("involution_utils")
+assert "fresh" in str(root), root
+models = [path for path in (root / "assets").iterdir() if path.name.endswith(".keras")]
+assert models
+for path in models:
+    keras.saving.load_model(path)
+records = [p for p in pathlib.Path(str(root / "results")).rglob("*.json")]
+assert len(records) > 20
+for path in records:
+    json.loads(path.read_text())
+print(involution_utils.__version__, len(models), len(records))
+"""
+    others = str(Path(np.__file__).parent.parent)
+    command = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    packages = subprocess.run([python, "-c", command], check=True, capture_output=True, text=True).stdout.strip()
+    (Path(packages) / "others.pth").write_text(others + "\n")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    run = subprocess.run([python, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.startswith(involution_utils.__version__)
