@@ -5,14 +5,13 @@ cell after it. papermill, `make run` and `sweep` override them; both of these ch
 """
 
 import ast
-import sys
 import json
 import os
+import sys
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
-
 
 from involution_utils import checks
 
