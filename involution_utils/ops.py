@@ -1,355 +1,296 @@
-"""The arithmetic of involution: one kernel per place and group, applied as a multiply-add per tap of the kernels.
+"""Involution over 1, 2 or 3 spatial axes: a trilinear form and its derivatives.
 
-Involution, its two gradients and their gradients in turn all come out of one sum over places i, taps u and channels c,
+With one kernel per position and group of channels, all that is computed here comes out of one form, summed over the
+batch, positions i, taps u and channels c,
 
-    T(inputs, kernels, outputs) = sum outputs[i, c] * kernels[i, u, group of c] * inputs[i * stride + u * dilation, c],
+    T(inputs, kernels, outputs) = sum outputs[i, c] * kernels[i, u, group of c] * inputs[i * stride + u * dilation, c].
 
-which is linear in each of the three. Its derivative by `outputs` is involution. Given the gradient of a loss in the
-place of `outputs`, its derivatives by `inputs` and by `kernels` are the gradients of that loss. As each derivative is
-linear in the other two tensors, its gradients are derivatives of T again: `_derivative` serves to any order.
+T is linear in each of the three. Its gradient with respect to `outputs` is involution. With an upstream gradient in the
+role of `outputs`, its gradients with respect to `inputs` and `kernels` are the vector-Jacobian products (VJPs) of
+involution. With queries in the role of `outputs`, its gradient with respect to `kernels` holds the scores of local
+self-attention. Each gradient is bilinear in the two other tensors, so the VJPs of a gradient are gradients of T again.
 """
 
+import dataclasses
 import functools
-from typing import NamedTuple
+from typing import Any
 
 import keras
 from keras import ops
 
+from involution_utils import checks
+from involution_utils.execution import plain_operations, run
+from involution_utils.window import Window, at_least_0, check_data_format, check_input_shape, fits, window, wrong_shape
 
-class _Window(NamedTuple):
-    """What the kernels are and where they lie; pairs are (vertical, horizontal)."""
+__all__ = ["involution", "involution_of_flat_kernels", "plain_operations", "window_products"]
 
-    kernel_size: tuple
-    groups: int
-    strides: tuple
-    dilation: tuple
-    padding: object
+_TENSORS = ("inputs", "kernels", "outputs")
 
 
-def involution(inputs, kernels, strides=1, dilation_rate=1, padding="same", data_format=None):
-    """Apply to every place of `inputs` the kernels made for it: the paper's involution (section 3), kernels given.
+def involution(
+    inputs: Any,
+    kernels: Any,
+    strides: int | tuple[int, ...] = 1,
+    dilation_rate: int | tuple[int, ...] = 1,
+    padding: str | tuple[tuple[int, int], ...] = "same",
+    data_format: str | None = None,
+) -> Any:
+    """Apply a kernel of its own to every position of `inputs`: the paper's involution (section 3), kernels given.
 
-    Group `g` owns the neighbouring channels `g * C // G` to `(g + 1) * C // G - 1`, which share its kernel.
+    Group `g` owns the neighboring channels `g * C // G` to `(g + 1) * C // G - 1`, which share its kernel. The number
+    of spatial axes, 1, 2 or 3, is read off the rank of `inputs`.
 
     Args:
-        inputs: floating-point tensor of shape `(batch, H, W, C)`, or `(batch, C, H, W)` with `"channels_first"`.
-        kernels: floating-point tensor of shape `(batch, H', W', K_h, K_w, G)` whatever the data format; G divides C.
-        strides: positive integer or pair, the step from one place of the output to the next.
-        dilation_rate: positive integer or pair, the step from one tap to the next; strides may exceed 1 as well.
-        padding: `"same"` and `"valid"` as in `keras.layers.Conv2D`, or `((top, bottom), (left, right))` in pixels.
+        inputs: floating-point tensor of shape `(batch, *spatial, C)`, or `(batch, C, *spatial)` with
+            `"channels_first"`.
+        kernels: floating-point tensor of shape `(batch, *new_spatial, *kernel_size, G)` whatever the data format; G
+            divides C.
+        strides: positive integer or one per spatial axis, the step from one position of the output to the next.
+        dilation_rate: positive integer or one per spatial axis, the step from one tap to the next; strides may exceed 1
+            as well.
+        padding: `"same"` and `"valid"` as in Keras's convolutions, or a pair `(before, after)` per spatial axis.
         data_format: `"channels_last"`, `"channels_first"` or None for Keras's setting.
 
     Returns:
-        Tensor of shape `(batch, H', W', C)` (or channels first) and the type of `inputs`. Whatever that is, sums are
-        formed in float32 at least.
+        Tensor of shape `(batch, *new_spatial, C)` (or channels first) and the dtype of `inputs`. Whatever that is, sums
+        are formed in float32 at least.
 
     Raises:
-        ValueError: if an argument is out of its range or the shape of `kernels` does not fit that of `inputs`.
+        ParameterError: if an argument is out of its range or the shape of `kernels` does not fit that of `inputs`.
     """
-    strides = standardize_pair(strides, "strides")
-    dilation = standardize_pair(dilation_rate, "dilation_rate")
-    padding = standardize_padding(padding)
-    channels_first = standardize_data_format(data_format) == "channels_first"
-    inputs, kernels = ops.convert_to_tensor(inputs), ops.convert_to_tensor(kernels)
-    if channels_first and len(inputs.shape) == 4:
-        inputs = ops.transpose(inputs, (0, 2, 3, 1))
-    _check_shapes(inputs, kernels, strides, dilation, padding)
+    channels_first = check_data_format(data_format) == "channels_first"
+    inputs, kernels = _tensor("inputs", inputs), _tensor("kernels", kernels)
+    rank = len(inputs.shape) - 2
+    if channels_first and rank > 0:
+        inputs = ops.transpose(inputs, (0, *range(2, rank + 2), 1))
+    check_input_shape(inputs.shape)
+    if len(kernels.shape) != 2 * rank + 2:
+        axes = f"batch, {rank} spatial axes, {rank} of the kernel, groups"
+        raise wrong_shape(f"`kernels` must have rank {2 * rank + 2}: {axes}", "kernels", kernels.shape)
+    kernel_size, groups = tuple(kernels.shape[rank + 1 : -1]), kernels.shape[-1]
+    if None in (*kernel_size, groups) or 0 in (*kernel_size, groups):
+        raise wrong_shape("`kernels` must have a known kernel size and number of groups", "kernels", kernels.shape)
+    shape = window(kernel_size, strides, dilation_rate, padding, groups, rank)
+    _check_channels(inputs.shape, groups)
+    expected = (inputs.shape[0], *shape.output_sizes(tuple(inputs.shape[1:-1])), *kernel_size, groups)
+    if not fits(kernels.shape, expected):
+        settings = f"strides {shape.strides}, dilation rate {shape.dilation_rate} and padding {shape.padding!r}"
+        raise wrong_shape(
+            f"`kernels` must have shape {expected} for inputs of shape {tuple(inputs.shape)}, {settings}",
+            "kernels",
+            kernels.shape,
+        )
+    flat = ops.reshape(kernels, (*ops.shape(kernels)[: rank + 1], shape.values))  # (batch, *positions, taps * groups)
+    outputs = involution_of_flat_kernels(inputs, flat, shape)
+    return ops.transpose(outputs, (0, rank + 1, *range(1, rank + 1))) if channels_first else outputs
 
-    window = _Window(tuple(kernels.shape[3:5]), kernels.shape[5], strides, dilation, padding)
-    outputs = _derivative("outputs", {"inputs": inputs, "kernels": kernels}, window)
-    return ops.transpose(outputs, (0, 3, 1, 2)) if channels_first else outputs
+
+def involution_of_flat_kernels(inputs: Any, kernels: Any, window: Window) -> Any:
+    """Compute `involution`, channels last, of kernels `(batch, *new_spatial, taps * groups)`; checks nothing."""
+    form = _Gradient("outputs", window, tuple(ops.shape(inputs)[1:-1]), keras.backend.standardize_dtype(inputs.dtype))
+    return run(form, inputs, kernels)
 
 
-def window_products(queries, inputs, kernel_size, groups=1, strides=1, dilation_rate=1, padding="same"):
-    """Multiply the vector at each place of `queries` by those of `inputs` that its window sees, group by group.
+def window_products(
+    queries: Any,
+    inputs: Any,
+    kernel_size: int | tuple[int, ...],
+    groups: int = 1,
+    strides: int | tuple[int, ...] = 1,
+    dilation_rate: int | tuple[int, ...] = 1,
+    padding: str | tuple[tuple[int, int], ...] = "same",
+) -> Any:
+    """Multiply the vector at each position of `queries` by those of `inputs` that its window sees, group by group.
 
-    The result is the derivative of T by `kernels`; as the scores of local self-attention it is used on the way forward.
+    The result is the gradient of T with respect to `kernels`: the scores of local self-attention.
 
     Args:
-        queries: floating-point tensor of shape `(batch, H', W', C)`.
-        inputs: tensor of shape `(batch, H, W, C)` and the same type; outside the image it is zero.
-        kernel_size: positive integer or pair, the size of the window.
-        groups: into how many equal groups of neighbouring channels the vectors are cut.
-        strides: positive integer or pair, the step from one place to the next.
-        dilation_rate: positive integer or pair, the step from one tap to the next.
+        queries: floating-point tensor of shape `(batch, *new_spatial, C)`.
+        inputs: tensor of shape `(batch, *spatial, C)` and the same dtype; outside of it there are zeros.
+        kernel_size: positive integer or one per spatial axis, the size of the window.
+        groups: into how many equal groups of neighboring channels the vectors are cut.
+        strides: positive integer or one per spatial axis, the step from one position to the next.
+        dilation_rate: positive integer or one per spatial axis, the step from one tap to the next.
         padding: as in `involution`.
 
     Returns:
-        Tensor of shape `(batch, H', W', K_h, K_w, groups)`.
+        Tensor of shape `(batch, *new_spatial, *kernel_size, groups)`.
 
     Raises:
-        ValueError: if an argument is out of its range or the shapes do not fit.
+        ParameterError: if an argument is out of its range or the shapes do not fit.
     """
-    pairs = {"kernel_size": kernel_size, "strides": strides, "dilation_rate": dilation_rate}
-    size, strides, dilation = (standardize_pair(pair, name) for name, pair in pairs.items())
-    padding, queries, inputs = (
-        standardize_padding(padding),
-        ops.convert_to_tensor(queries),
-        ops.convert_to_tensor(inputs),
-    )
-    window = _Window(size, groups, strides, dilation, padding)
-    kernels = ops.zeros((*ops.shape(queries)[:3], *size, groups), queries.dtype)
-    _check_shapes(inputs, kernels, strides, dilation, padding)
-    if queries.shape[-1] != inputs.shape[-1]:
-        raise ValueError(
-            f"`queries` of shape {tuple(queries.shape)} and `inputs` of shape {tuple(inputs.shape)} must have the same "
-            "number of channels."
-        )
-    return _derivative("kernels", {"inputs": inputs, "outputs": queries, "kernels": kernels}, window)
+    queries, inputs = _tensor("queries", queries), _tensor("inputs", inputs)
+    check_input_shape(inputs.shape)
+    shape = window(kernel_size, strides, dilation_rate, padding, groups, len(inputs.shape) - 2)
+    _check_channels(inputs.shape, shape.groups)
+    expected = (inputs.shape[0], *shape.output_sizes(tuple(inputs.shape[1:-1])), inputs.shape[-1])
+    if not fits(queries.shape, expected):
+        message = f"`queries` must have shape {expected} for inputs of shape {tuple(inputs.shape)}"
+        raise wrong_shape(message, "queries", queries.shape)
+    flat = flat_window_products(queries, inputs, shape)
+    return ops.reshape(flat, (*ops.shape(flat)[:-1], *shape.kernel_size, shape.groups))
 
 
-def _derivative(wanted, tensors, window):
-    """Differentiate T by the tensor called `wanted`; of that tensor itself, only shape and type matter."""
-    known = [name for name in ("inputs", "kernels", "outputs") if name != wanted]
-    names = known if wanted == "outputs" else [*known, wanted]
-    backend = keras.backend.backend()
-    compiled = _compiled(wanted, window, backend, tuple(tuple(tensors[name].shape) for name in names))
-    if backend == "torch":  # its own automatic gradients do as well
-        return compiled(*(tensors[name] for name in names))
-
-    @ops.custom_gradient
-    def derivative(*arguments):
-        def gradient(*upstream_args, upstream=None):
-            (upstream,) = upstream_args or (upstream,)
-            all_three = dict(zip(names, arguments, strict=True)) | {wanted: upstream}
-            by_known = [_derivative(name, all_three, window) for name in known]
-            return *by_known, *map(ops.zeros_like, arguments[2:])
-
-        return compiled(*arguments), gradient
-
-    return derivative(*(tensors[name] for name in names))
+def flat_window_products(queries: Any, inputs: Any, window: Window) -> Any:
+    """Compute `window_products` as a tensor of shape `(batch, *new_spatial, taps * groups)`; checks nothing."""
+    form = _Gradient("kernels", window, tuple(ops.shape(inputs)[1:-1]), keras.backend.standardize_dtype(queries.dtype))
+    return run(form, inputs, queries)
 
 
-@functools.cache
-def _compiled(wanted, window, backend, shapes):
-    """Make one operation of the sum for `wanted`, by XLA where the backend has it.
+@dataclasses.dataclass(frozen=True)
+class _Gradient:
+    """The gradient of T with respect to the tensor `wanted`: a bilinear form of the two others, in T's order."""
 
-    There is one for each combination of `shapes`: a `tf.function` that met many would warn of retracing.
-    """
-    function = functools.partial({"outputs": _to_outputs, "inputs": _to_inputs, "kernels": _to_kernels}[wanted], window)
-    if backend == "jax":
-        import jax
+    wanted: str
+    window: Window
+    sizes: tuple  # the spatial sizes of `inputs`; tensors where they are unknown
+    dtype: str  # of the result
 
-        return jax.jit(function)
-    if backend == "tensorflow":
-        import tensorflow as tf
+    def __call__(self, first, second):
+        """Compute it by plain operations: arguments and result as in T, the kernels flat."""
+        functions = {"outputs": _gradient_by_outputs, "kernels": _gradient_by_kernels, "inputs": _gradient_by_inputs}
+        dtypes = [keras.backend.standardize_dtype(x.dtype) for x in (first, second)]
+        wide = "float64" if "float64" in dtypes else "float32"
+        result = functions[self.wanted](self.window, self.sizes, ops.cast(first, wide), ops.cast(second, wide))
+        return ops.cast(result, self.dtype)
 
-        return tf.function(function, jit_compile=_xla_works(), autograph=False)
-    return function
+    def shape(self, first, second):
+        """Return the shape of the result for arguments of these shapes."""
+        return {
+            "outputs": lambda: (*second[:-1], first[-1]),
+            "kernels": lambda: (*second[:-1], self.window.values),
+            "inputs": lambda: (first[0], *self.sizes, second[-1]),
+        }[self.wanted]()
+
+    def gradients(self, first, second, upstream, numbers=(0, 1)):
+        """Return the VJPs for the arguments of these `numbers`; those of the others are not read."""
+        names = [name for name in _TENSORS if name != self.wanted]
+        tensors = dict(zip(names, (first, second), strict=True)) | {self.wanted: upstream}
+        found = []
+        for number in numbers:
+            dtype = keras.backend.standardize_dtype(
+                getattr(tensors[names[number]], "aval", tensors[names[number]]).dtype
+            )
+            known = (tensors[name] for name in _TENSORS if name != names[number])
+            found.append(run(_Gradient(names[number], self.window, self.sizes, dtype), *known))
+        return found
 
 
-@functools.cache
-def _xla_works():
-    """Whether this TensorFlow can compile with XLA; builds for some platforms leave it out."""
-    import tensorflow as tf
-
-    with tf.init_scope():
-        try:
-            tf.function(lambda: tf.zeros(1) + 1, jit_compile=True)()
-        except (tf.errors.OpError, NotImplementedError, ValueError):
-            return False
-    return True
-
-
-def _to_outputs(window, inputs, kernels):
-    """Involution: add up, tap by tap, the shifted image times that tap of the kernels."""
-    image = _padded(inputs, kernels, window)
-    places, wide = ops.shape(kernels)[1:3], ops.cast(kernels, image.dtype)
+def _gradient_by_outputs(window, sizes, inputs, kernels):
+    """Involution: sum over the taps of what the tap sees times the kernels' value for it."""
+    seen = _sight(window, sizes, ops.shape(kernels)[1:-1], inputs)
     total = 0
-    for u, v in _taps(window):
-        seen = [
-            slice(tap * d, tap * d + (n - 1) * s + 1, s)
-            for tap, d, n, s in zip((u, v), window.dilation, places, window.strides, strict=True)
-        ]
-        total = total + wide[:, :, :, u, v, :, None] * image[:, seen[0], seen[1]]
-    return ops.cast(_ungrouped(total), inputs.dtype)
+    for number, tap in enumerate(window.taps):
+        value = kernels[..., number * window.groups : (number + 1) * window.groups, None]
+        total = total + value * seen(tap)  # (batch, *positions, groups, channels of a group)
+    return _ungrouped(total)
 
 
-def _to_kernels(window, inputs, outputs, kernels):
-    """Multiply what each tap sees by `outputs` and add up the channels of a group."""
-    seen = _padded(inputs, kernels, window)
-    for axis, size, dilation, stride, n in zip(
-        (1, 3), window.kernel_size, window.dilation, window.strides, ops.shape(kernels)[1:3], strict=True
-    ):
-        seen = ops.take(seen, ops.arange(n)[:, None] * stride + ops.arange(size) * dilation, axis)
-    # (batch, row, tap row, column, tap column, group, channel): XLA never stores it, but fuses it into the sum.
-    products = seen * _grouped(ops.cast(outputs, seen.dtype), window)[:, :, None, :, None]
-    return ops.cast(ops.transpose(ops.sum(products, -1), (0, 1, 3, 2, 4, 5)), kernels.dtype)
+def _gradient_by_kernels(window, sizes, inputs, outputs):
+    """Tap by tap, the sum over the channels of a group of what the tap sees times `outputs`."""
+    seen = _sight(window, sizes, ops.shape(outputs)[1:-1], inputs)
+    outputs = _grouped(outputs, window)
+    return ops.concatenate([ops.sum(seen(tap) * outputs, -1) for tap in window.taps], -1)
 
 
-def _to_inputs(window, kernels, outputs, inputs):
-    """Bring back to each pixel what the taps that see it made of it.
+def _gradient_by_inputs(window, sizes, kernels, outputs):
+    """Scatter-add of the kernels' values times `outputs` into the positions that the taps see, written as sums.
 
-    The padded image is cut into blocks of one stride. Tap u sees the same pixel, number u * dilation % stride, of all
-    blocks, and the place i sees it in block i + u * dilation // stride. So each pixel of a block has taps of its own.
+    The padded input is cut into blocks of one stride. Tap u sees the same phase of all blocks, u * dilation % stride,
+    and position i sees it in block i + u * dilation // stride. So each phase has taps of its own.
     """
-    dtype = _wide_dtype(inputs, kernels)
-    before, after, starts, counts = [], [], [], []
-    extents, tops = _extents(window), _pads_before(inputs, window)
-    for size, places, stride, extent, top in zip(
-        ops.shape(inputs)[1:3], ops.shape(kernels)[1:3], window.strides, extents, tops, strict=True
-    ):
-        first, last = top // stride, (top + size - 1) // stride
-        before.append(_at_least_0((extent - 1) // stride - first))
-        after.append(_at_least_0(last + 1 - places))
-        starts.append(before[-1] + first)
-        counts.append(last + 1 - first)
-    pads = [(0, 0), *zip(before, after, strict=True), (0, 0), (0, 0)]
-    kernels = ops.pad(ops.cast(kernels, dtype), [*pads, (0, 0)])
-    outputs = ops.pad(_grouped(ops.cast(outputs, dtype), window), pads)
+    positions = ops.shape(kernels)[1:-1]
+    spans = []  # per axis: its padding before, and its blocks from `first` on as many as `count`
+    pads = []
+    for axis, size, n in zip(window.axes, sizes, positions, strict=True):
+        before = axis.before(size)
+        first, last = before // axis.stride, (before + size - 1) // axis.stride
+        margin = at_least_0((axis.extent - 1) // axis.stride - first)
+        spans.append((before % axis.stride, margin + first, last + 1 - first))
+        pads.append((margin, at_least_0(last + 1 - n)))
+    kernels = ops.pad(kernels, [(0, 0), *pads, (0, 0)])
+    outputs = ops.pad(_grouped(outputs, window), [(0, 0), *pads, (0, 0), (0, 0)])
 
-    pixels = {}
-    for u, v in _taps(window):
-        (row, a), (column, b) = (
-            divmod(tap * d, s) for tap, d, s in zip((u, v), window.dilation, window.strides, strict=True)
+    phases = {}
+    for number, tap in enumerate(window.taps):
+        blocks, phase = _blocks_and_phase(window, tap)
+        where = (
+            slice(None),
+            *(slice(start - q, start - q + n) for q, (_, start, n) in zip(blocks, spans, strict=True)),
         )
-        rows = slice(starts[0] - row, starts[0] - row + counts[0])
-        columns = slice(starts[1] - column, starts[1] - column + counts[1])
-        product = kernels[:, rows, columns, u, v, :, None] * outputs[:, rows, columns]
-        pixels[a, b] = pixels.get((a, b), 0) + product
-    nothing, (s_h, s_w) = ops.zeros_like(pixels[0, 0]), window.strides
-    blocks = ops.stack([ops.stack([pixels.get((a, b), nothing) for b in range(s_w)], 3) for a in range(s_h)], 2)
-    image = ops.reshape(blocks, (ops.shape(blocks)[0], counts[0] * s_h, counts[1] * s_w, *ops.shape(blocks)[5:]))
-    (top, left), (height, width) = [t % s for t, s in zip(tops, window.strides, strict=True)], ops.shape(inputs)[1:3]
-    return ops.cast(_ungrouped(image[:, top : top + height, left : left + width]), inputs.dtype)
+        value = kernels[where][..., number * window.groups : (number + 1) * window.groups, None]
+        phases[phase] = phases.get(phase, 0) + value * outputs[where]
+    phases = {phase: _ungrouped(total) for phase, total in phases.items()}  # (batch, *blocks, channels)
+    zeros = ops.zeros_like(phases[(0,) * window.rank])
+    image = _interleaved(window, lambda phase: phases.get(phase, zeros))
+    crop = (slice(offset, offset + size) for (offset, _, _), size in zip(spans, sizes, strict=True))
+    return image[:, *crop]
 
 
-def _padded(inputs, kernels, window):
-    """Pad, or crop, `inputs` to just what the taps see; channels as (group, channel)."""
-    tops, pads = _pads_before(inputs, window), [(0, 0)]
-    totals = [
-        (n - 1) * s + extent
-        for n, s, extent in zip(ops.shape(kernels)[1:3], window.strides, _extents(window), strict=True)
-    ]
-    image = inputs[:, : totals[0] - tops[0], : totals[1] - tops[1]]
-    pads += [(top, n - top - size) for top, n, size in zip(tops, totals, ops.shape(image)[1:3], strict=True)]
-    return ops.pad(_grouped(ops.cast(image, _wide_dtype(inputs, kernels)), window), [*pads, (0, 0), (0, 0)])
+def _sight(window, sizes, positions, inputs):
+    """Return a function from a tap to what it sees: (batch, *positions, groups, channels of a group)."""
+    pads = []
+    for axis, size, n in zip(window.axes, sizes, positions, strict=True):
+        before = axis.before(size)
+        pads.append((before, at_least_0((n - 1) * axis.stride + axis.extent - before - size)))
+    padded = ops.pad(_grouped(inputs, window), [(0, 0), *pads, (0, 0), (0, 0)])
+
+    @functools.cache
+    def every_stride(phase):
+        return padded[:, *(slice(r, None, s) for r, s in zip(phase, window.strides, strict=True))]
+
+    def seen(tap):
+        blocks, phase = _blocks_and_phase(window, tap)
+        return every_stride(phase)[:, *(slice(q, q + n) for q, n in zip(blocks, positions, strict=True))]
+
+    return seen
 
 
-def _pads_before(inputs, window):
-    """The rows of zeros above and the columns of zeros left of the image."""
-    if window.padding == "valid":
-        return 0, 0
-    if window.padding != "same":
-        return tuple(pair[0] for pair in window.padding)
-    totals = [
-        extent - (s if s == 1 else s - -size % s)
-        for size, s, extent in zip(ops.shape(inputs)[1:3], window.strides, _extents(window), strict=True)
-    ]
-    return tuple(_at_least_0(total) // 2 for total in totals)
+def _blocks_and_phase(window, tap):
+    """Return, per axis, how many strides tap `tap` lies behind its position, and how far behind that."""
+    return zip(*(divmod(u * axis.dilation, axis.stride) for u, axis in zip(tap, window.axes, strict=True)), strict=True)
 
 
-def _extents(window):
-    return [(k - 1) * d + 1 for k, d in zip(window.kernel_size, window.dilation, strict=True)]
-
-
-def _taps(window):
-    return [(u, v) for u in range(window.kernel_size[0]) for v in range(window.kernel_size[1])]
-
-
-def _at_least_0(n):
-    return max(n, 0) if is_integer(n) else ops.maximum(n, 0)
-
-
-def _wide_dtype(inputs, kernels):
-    dtypes = [keras.backend.standardize_dtype(tensor.dtype) for tensor in (inputs, kernels)]
-    return "float64" if "float64" in dtypes else "float32"
+def _interleaved(window, part, phase=()):
+    """Put (batch, *blocks, channels) of each phase side by side: (batch, *blocks times stride, channels)."""
+    if len(phase) == window.rank:
+        return part(phase)
+    axis, stride = len(phase) + 1, window.strides[len(phase)]
+    parts = [_interleaved(window, part, (*phase, number)) for number in range(stride)]
+    if stride == 1:
+        return parts[0]
+    stacked = ops.stack(parts, axis + 1)  # (..., blocks, stride, ...)
+    before, (blocks, _), after = (
+        ops.shape(stacked)[:axis],
+        ops.shape(stacked)[axis : axis + 2],
+        ops.shape(stacked)[axis + 2 :],
+    )
+    return ops.reshape(stacked, (*before, blocks * stride, *after))
 
 
 def _grouped(x, window):
-    *places, channels = ops.shape(x)
-    return ops.reshape(x, (*places, window.groups, channels // window.groups))
+    """Reshape (..., channels) to (..., groups, channels of a group)."""
+    *others, channels = ops.shape(x)
+    return ops.reshape(x, (*others, window.groups, channels // window.groups))
 
 
 def _ungrouped(x):
-    *places, groups, channels = ops.shape(x)
-    return ops.reshape(x, (*places, groups * channels))
+    """Reshape (..., groups, channels of a group) to (..., channels)."""
+    *others, groups, channels = ops.shape(x)
+    return ops.reshape(x, (*others, groups * channels))
 
 
-def output_sizes(sizes, kernel_size, strides, dilation_rate, padding):
-    """Return height and width of the output, None where that of the input is None; refuse images that are too small."""
-    found = []
-    for axis, (size, kernel, stride, dilation) in enumerate(
-        zip(sizes, kernel_size, strides, dilation_rate, strict=True)
-    ):
-        if size is None or padding == "same":
-            found.append(None if size is None else -(-size // stride))
-        else:
-            padded = size + (0 if padding == "valid" else sum(padding[axis]))
-            found.append((padded - (kernel - 1) * dilation - 1) // stride + 1)
-    if any(is_integer(n) and n <= 0 for n in found):
-        raise ValueError(
-            f"`inputs` of height and width {tuple(sizes)} are smaller than the window of kernels {tuple(kernel_size)} "
-            f'with dilation {dilation_rate} and padding {padding!r}: use padding="same" or a larger image.'
-        )
-    return tuple(found)
+def _tensor(name, value):
+    value = ops.convert_to_tensor(value)
+    dtype = keras.backend.standardize_dtype(value.dtype)
+    if "float" not in dtype:
+        message = f"`{name}` must hold floating-point numbers; cast it first"
+        raise checks.ParameterError(f"{message}. Received: {name} of dtype {dtype}")
+    return value
 
 
-def standardize_pair(value, name):
-    """Return `value`, a positive integer or two of them, as a pair."""
-    pair = (value, value) if is_integer(value) else value
-    if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(is_integer(n) and n > 0 for n in pair):
-        raise ValueError(f"`{name}` must be a positive integer or a pair of them, not {value!r}.")
-    return tuple(int(n) for n in pair)
-
-
-def standardize_padding(padding):
-    """Return `padding` as "same", "valid" or ((top, bottom), (left, right))."""
-    if isinstance(padding, str) and padding.lower() in ("same", "valid"):
-        return padding.lower()
-    try:
-        (top, bottom), (left, right) = padding
-    except (TypeError, ValueError):
-        top = None
-    if top is None or not all(is_integer(n) and n >= 0 for n in (top, bottom, left, right)):
-        raise ValueError(
-            f'`padding` must be "same", "valid" or ((top, bottom), (left, right)) in whole pixels, not {padding!r}.'
-        )
-    return (int(top), int(bottom)), (int(left), int(right))
-
-
-def standardize_data_format(data_format):
-    """Return `data_format`, or Keras's own where it is None."""
-    data_format = keras.config.image_data_format() if data_format is None else data_format
-    if data_format not in ("channels_last", "channels_first"):
-        raise ValueError(f'`data_format` must be "channels_last", "channels_first" or None, not {data_format!r}.')
-    return data_format
-
-
-def is_integer(value):
-    """Whether `value` is a whole number (True and False are not)."""
-    return hasattr(value, "__index__") and not isinstance(value, bool)
-
-
-def _check_shapes(inputs, kernels, strides, dilation, padding):
-    """Raise a ValueError where `kernels` do not fit `inputs` (channels last)."""
-    if len(inputs.shape) != 4:
-        raise ValueError(
-            f"`inputs` must have rank 4, (batch, height, width, channels), not shape {tuple(inputs.shape)}."
-        )
-    if len(kernels.shape) != 6:
-        raise ValueError(
-            "`kernels` must have rank 6, (batch, height, width, kernel height, kernel width, groups), "
-            f"not shape {tuple(kernels.shape)}."
-        )
-    for name, tensor in (("inputs", inputs), ("kernels", kernels)):
-        if "float" not in keras.backend.standardize_dtype(tensor.dtype):
-            raise ValueError(f"`{name}` must hold floating-point numbers, not {tensor.dtype}: cast it first.")
-    batch, *sizes, channels = inputs.shape
-    k_batch, *places, k_h, k_w, groups = kernels.shape
-    if None in (channels, k_h, k_w, groups):
-        raise ValueError(
-            "The channels of `inputs` and the last three sizes of `kernels` must be known, "
-            f"not {tuple(inputs.shape)} and {tuple(kernels.shape)}."
-        )
-    if 0 in (channels, k_h, k_w, groups) or channels % groups:
-        raise ValueError(
-            f"`kernels` of shape {tuple(kernels.shape)} hold {groups} groups, which must divide "
-            f"the {channels} channels of `inputs`."
-        )
-    expected = (batch, *output_sizes(sizes, (k_h, k_w), strides, dilation, padding))
-    if any(None not in pair and pair[0] != pair[1] for pair in zip(expected, (k_batch, *places), strict=True)):
-        raise ValueError(
-            f"`kernels` have shape {tuple(kernels.shape)}, but `inputs` of shape {tuple(inputs.shape)} with strides "
-            f"{strides}, dilation {dilation} and padding {padding!r} need {(*expected, k_h, k_w, groups)}."
+def _check_channels(shape, groups):
+    if shape[-1] % groups:
+        raise checks.ParameterError(
+            f"`groups` must divide the {shape[-1]} channels of `inputs`. Received: groups={groups}"
         )

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from keras import ops
 
-from involution_utils.layers import AttentionKernelGenerator, Involution2D, KernelGenerator
+from involution_utils.layers import (
+    AttentionKernelGenerator,
+    Involution1D,
+    Involution2D,
+    Involution3D,
+    KernelGenerator,
+)
 from involution_utils.ops import involution
 
 BACKEND = keras.backend.backend()
@@ -127,7 +133,7 @@ def kernels_by_hand(generator, middles):
 def test_a_kernel_comes_from_the_block_in_the_middle_of_its_window(
     size, kernel_size, strides, dilation, padding, blocks, known
 ):
-    generator = KernelGenerator(kernel_size, strides, groups=1, dilation_rate=dilation, padding=padding)
+    generator = KernelGenerator(kernel_size, strides=strides, groups=1, dilation_rate=dilation, padding=padding)
     inputs = images(2, size, size, 8)
     generator(inputs)
     generator.normalize.moving_mean.assign([0.1, -0.2])
@@ -206,7 +212,16 @@ def arguments_in(config):
     "layer",
     [
         Involution2D(3, reduction_ratio=2),
-        Involution2D((3, 2), (2, 1), 2, 2, (1, 2), PAPERS_PADDING, False, data_format="channels_last"),
+        Involution2D(
+            (3, 2),
+            strides=(2, 1),
+            groups=2,
+            reduction_ratio=2,
+            dilation_rate=(1, 2),
+            padding=PAPERS_PADDING,
+            use_bias=False,
+            data_format="channels_last",
+        ),
         Involution2D(2, groups=2, kernel_generator=Counting(8)),
         Involution2D(
             3,
@@ -276,43 +291,63 @@ def apply(layer, *shape):
     return layer(images(*shape))
 
 
+NUMBERS = "must be a positive whole number or 2 of them. Received: "
 REFUSED = [
-    (lambda: Involution2D(0), "`kernel_size` must be a positive integer or a pair of them, not 0"),
-    (lambda: Involution2D((3, -1)), "`kernel_size` must be a positive integer or a pair of them, not (3, -1)"),
-    (lambda: Involution2D((3, 3, 3)), "`kernel_size` must be a positive integer or a pair of them, not (3, 3, 3)"),
-    (lambda: Involution2D(3.0), "`kernel_size` must be a positive integer or a pair of them, not 3.0"),
-    (lambda: Involution2D(3, strides=0), "`strides` must be a positive integer or a pair of them, not 0"),
-    (lambda: Involution2D(3, groups=0), "`groups` must be a positive integer, not 0"),
-    (lambda: Involution2D(3, groups=(1, 2)), "`groups` must be a positive integer, not (1, 2)"),
-    (lambda: Involution2D(3, reduction_ratio=-4), "`reduction_ratio` must be a positive integer, not -4"),
-    (lambda: Involution2D(3, reduction_ratio=0.5), "`reduction_ratio` must be a positive integer, not 0.5"),
-    (lambda: Involution2D(3, dilation_rate=0), "`dilation_rate` must be a positive integer or a pair of them, not 0"),
+    (lambda: Involution2D(0), f"`kernel_size` {NUMBERS}kernel_size=0"),
+    (lambda: Involution2D((3, -1)), f"`kernel_size` {NUMBERS}kernel_size=(3, -1)"),
+    (lambda: Involution2D((3, 3, 3)), f"`kernel_size` {NUMBERS}kernel_size=(3, 3, 3)"),
+    (lambda: Involution2D(3.0), f"`kernel_size` {NUMBERS}kernel_size=3.0"),
+    (lambda: KernelGenerator(3.0), f"`kernel_size` {NUMBERS}kernel_size=3.0"),
+    (lambda: Involution2D(3, strides=0), f"`strides` {NUMBERS}strides=0"),
+    (lambda: Involution2D(3, groups=0), "`groups` must be a whole number of at least 1. Received: groups=0"),
+    (lambda: Involution2D(3, groups=(1, 2)), "`groups` must be a whole number of at least 1. Received: groups=(1, 2)"),
+    (lambda: Involution2D(3, reduction_ratio=-4), "`reduction_ratio` must be a whole number of at least 1. Received: "),
+    (
+        lambda: Involution2D(3, reduction_ratio=0.5),
+        "`reduction_ratio` must be a whole number of at least 1. Received: ",
+    ),
+    (lambda: Involution2D(3, dilation_rate=0), f"`dilation_rate` {NUMBERS}dilation_rate=0"),
     (lambda: Involution2D(3, padding="causal"), '`padding` must be "same", "valid" or'),
+    (lambda: Involution2D(3, use_bias=1), "`use_bias` must be True or False. Received: use_bias=1"),
     (lambda: Involution2D(3, data_format="last"), '`data_format` must be "channels_last", "channels_first" or None'),
-    (lambda: Involution2D(3, kernel_generator=abs), "`kernel_generator` must be a Keras layer or None, not <built-in"),
-    (lambda: KernelGenerator(3, hidden_channels=0), "`hidden_channels` must be a positive integer, not 0"),
+    (lambda: Involution2D(3, kernel_generator=abs), "`kernel_generator` must be a Keras layer or None. Received: "),
+    (
+        lambda: KernelGenerator(3, hidden_channels=0),
+        "`hidden_channels` must be a whole number of at least 1. Received:",
+    ),
     (lambda: KernelGenerator(3, normalization="layer"), '`normalization` must be "batch", None or a Keras layer'),
-    (lambda: apply(Involution2D(3), 5, 5, 4), "`inputs` of layer involution2d must have rank 4"),
-    (lambda: apply(KernelGenerator(3), 2, 5, 4), "must have rank 4, a batch of images, not shape (2, 5, 4)"),
-    (lambda: apply(Involution2D(3, groups=3), 2, 5, 5, 4), "`groups` of layer involution2d must divide"),
+    (lambda: KernelGenerator(3, normalization=np.zeros(2)), '`normalization` must be "batch", None or a Keras layer'),
+    (lambda: Involution2D(64, 3), "by name there are strides, groups, reduction_ratio, dilation_rate, padding, use_"),
+    (lambda: Involution2D(64, 3), "there are no `filters`. Received: 3 after kernel_size"),
+    (lambda: KernelGenerator(3, 1, 2), "by name there are strides, groups, reduction_ratio, hidden_channels,"),
+    (lambda: AttentionKernelGenerator(3, 1), "by name there are strides, groups, reduction_ratio, dilation_rate,"),
+    (lambda: apply(Involution2D(3), 5, 5, 4), "`inputs` of layer involution2d must have rank 4: batch, height, width,"),
+    (lambda: apply(Involution1D(3), 2, 5, 5, 4), "`inputs` of layer involution1d must have rank 3: batch, length, ch"),
+    (lambda: apply(Involution3D(3), 2, 5, 5, 4), "`inputs` of layer involution3d must have rank 5: batch, depth, hei"),
+    (
+        lambda: apply(KernelGenerator(3), 2, 4),
+        "must have rank 3, 4 or 5: batch, 1 to 3 spatial axes, channels. Received",
+    ),
+    (lambda: apply(Involution2D(3, groups=3), 2, 5, 5, 4), "`groups` of layer involution2d must divide the 4 channels"),
     (lambda: Involution2D(3)(keras.Input((5, 5, None))), "known number of channels"),
-    (lambda: apply(Involution2D(7, padding="valid"), 2, 5, 5, 4), "`inputs` of height and width (5, 5) are smaller"),
+    (lambda: apply(Involution2D(7, padding="valid"), 2, 5, 5, 4), "`inputs` must be as large as the window"),
     (
         lambda: apply(Involution2D(3, kernel_generator=Counting(8)), 2, 5, 5, 4),
-        "`kernel_generator` of layer involution2d returned shape (2, 5, 5, 8), but",
+        "`kernel_generator` of layer involution2d must return kernels of shape (2, 5, 5, 9) for inputs of shape "
+        "(2, 5, 5, 4): (batch, *spatial, kernel values * groups). Received: shape (2, 5, 5, 8)",
     ),
     (
         lambda: apply(Involution2D(3, strides=2, kernel_generator=Counting(9)), 2, 5, 5, 4),
-        "`kernel_generator` of layer involution2d returned shape (2, 5, 5, 9), but",
+        "`kernel_generator` of layer involution2d must return kernels of shape (2, 3, 3, 9)",
     ),
     (
         lambda: apply(Involution2D(3, kernel_generator=keras.layers.Flatten()), 2, 5, 5, 4),
-        "`kernel_generator` of layer involution2d returned shape (2, 100), but",
+        "`kernel_generator` of layer involution2d must return kernels of shape (2, 5, 5, 9)",
     ),
 ]
 
 
-@pytest.mark.parametrize(("build", "message"), REFUSED, ids=[message for _, message in REFUSED])
+@pytest.mark.parametrize(("build", "message"), REFUSED, ids=range(len(REFUSED)))
 def test_bad_arguments_are_refused_by_name(build, message):
     keras.utils.clear_session()
     with pytest.raises(ValueError, match=re.escape(message)):

@@ -1,0 +1,163 @@
+"""The window of an operation: its size, and how it moves over the positions of an input of 1, 2 or 3 spatial axes."""
+
+import itertools
+import math
+from typing import Any, NamedTuple
+
+import keras
+
+from involution_utils import checks
+
+PADDINGS = ("same", "valid")
+MAX_RANK = 3
+
+
+class Axis(NamedTuple):
+    """The window along one spatial axis; `padding` is (before, after) in positions, or None for Keras's "same"."""
+
+    kernel_size: int
+    stride: int
+    dilation: int
+    padding: tuple[int, int] | None
+
+    @property
+    def extent(self) -> int:
+        """How many positions the window spans."""
+        return (self.kernel_size - 1) * self.dilation + 1
+
+    def before(self, size: Any) -> Any:
+        """The zeros before an axis of `size`, a number, or a tensor where it is unknown while a graph is traced."""
+        if self.padding is not None:
+            return self.padding[0]
+        total = self.extent - 1 if self.stride == 1 else self.extent - self.stride + -size % self.stride
+        return (total if self.extent >= self.stride else at_least_0(total)) // 2
+
+    def positions(self, size: Any) -> Any:
+        """How many positions an axis of `size` has after the operation."""
+        if self.padding is None:
+            return -(-size // self.stride)
+        return (size + sum(self.padding) - self.extent) // self.stride + 1
+
+
+class Window(NamedTuple):
+    """The window along all spatial axes, and how many groups of channels have a kernel of their own.
+
+    Along every axis, tap `u` of position `i` sees the input at `i * stride + u * dilation - padding before`.
+    """
+
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilation_rate: tuple[int, ...]
+    padding: str | tuple[tuple[int, int], ...]
+    groups: int
+
+    @property
+    def rank(self) -> int:
+        """The number of spatial axes."""
+        return len(self.kernel_size)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The window along each axis."""
+        pads = {"same": (None,) * self.rank, "valid": ((0, 0),) * self.rank}.get(self.padding, self.padding)
+        return tuple(map(Axis, self.kernel_size, self.strides, self.dilation_rate, pads))
+
+    @property
+    def taps(self) -> list[tuple[int, ...]]:
+        """The taps of a kernel, the last axis fastest."""
+        return list(itertools.product(*map(range, self.kernel_size)))
+
+    @property
+    def values(self) -> int:
+        """How many values the kernels of one position have, all groups together."""
+        return math.prod(self.kernel_size) * self.groups
+
+    def output_sizes(self, sizes: tuple[int | None, ...], name: str = "inputs") -> tuple[int | None, ...]:
+        """Return the spatial sizes after the operation, None where that of the input is None.
+
+        Raises:
+            ParameterError: if the window does not fit once into an input of these `sizes`.
+        """
+        found = tuple(
+            None if size is None else axis.positions(size) for axis, size in zip(self.axes, sizes, strict=True)
+        )
+        if any(is_known(n) and n <= 0 for n in found):
+            raise checks.ParameterError(
+                f"`{name}` must be as large as the window, kernel size {self.kernel_size} with dilation "
+                f'{self.dilation_rate} and padding {self.padding!r}, or use padding="same". '
+                f"Received: {name} of spatial sizes {tuple(sizes)}"
+            )
+        return found
+
+
+def window(kernel_size: Any, strides: Any, dilation_rate: Any, padding: Any, groups: Any, rank: int) -> Window:
+    """Return the `Window` over `rank` axes of these arguments, each checked; a number stands for every axis."""
+    return Window(
+        checks.whole_numbers("kernel_size", kernel_size, rank),
+        checks.whole_numbers("strides", strides, rank),
+        checks.whole_numbers("dilation_rate", dilation_rate, rank),
+        _padding(padding, rank),
+        checks.whole_number("groups", groups),
+    )
+
+
+def _padding(value: Any, rank: int) -> str | tuple[tuple[int, int], ...]:
+    if isinstance(value, str) and value.lower() in PADDINGS:
+        return value.lower()
+    try:
+        pads = () if isinstance(value, str) else tuple(checks.whole_numbers("padding", pair, 2, 0) for pair in value)
+    except (TypeError, checks.ParameterError):
+        pads = ()
+    if len(pads) != rank or any(checks.is_whole_number(pair) for pair in value):
+        pairs = f"({'(before, after), ' * (rank - 1)}(before, after){',' if rank == 1 else ''})"
+        raise checks.error("padding", f'"same", "valid" or {pairs} in whole numbers of positions', value)
+    return pads
+
+
+def check_data_format(value: Any) -> str:
+    """Return `value`, or Keras's own data format where it is None."""
+    if value is None:
+        return keras.config.image_data_format()
+    return checks.choice("data_format", value, (*checks.DATA_FORMATS, None))
+
+
+def check_input_shape(shape: Any, rank: int | None = None, of: str = "") -> None:
+    """Raise a `ParameterError` if `shape`, channels last, is not that of inputs of `rank` (or 1 to 3) spatial axes."""
+    if len(shape) - 2 not in (range(1, MAX_RANK + 1) if rank is None else (rank,)):
+        axes = {
+            None: "3, 4 or 5: batch, 1 to 3 spatial axes, channels",
+            1: "3: batch, length, channels",
+            2: "4: batch, height, width, channels",
+            3: "5: batch, depth, height, width, channels",
+        }[rank]
+        raise wrong_shape(f"`inputs` {of}must have rank {axes}", "inputs", shape)
+    if not shape[-1]:
+        raise wrong_shape(f"`inputs` {of}must have a known number of channels, at least 1", "inputs", shape)
+
+
+def fits(shape: Any, expected: tuple[int | None, ...]) -> bool:
+    """Whether `shape` may be the `expected` one; None in either stands for any size."""
+    return len(shape) == len(expected) and not any(
+        None not in pair and pair[0] != pair[1] for pair in zip(shape, expected, strict=True)
+    )
+
+
+def wrong_shape(message: str, name: str, shape: Any) -> checks.ParameterError:
+    """Return the error that says `message` and which shape was received."""
+    return checks.ParameterError(f"{message}. Received: {name} of shape {tuple(shape)}")
+
+
+def is_known(size: Any) -> bool:
+    """True for a number; False for None and for what stands for an unknown size while a graph is traced."""
+    return isinstance(size, int)
+
+
+def at_least_0(size: Any) -> Any:
+    """Return `size`, or 0 if it is below; `size` is a number, or what stands for it while a graph is traced."""
+    if is_known(size):
+        return max(size, 0)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.core.max_dim(size, 0)
+    return keras.ops.maximum(size, 0)
