@@ -1,6 +1,5 @@
 """CIFAR-10: its sources in turn, the format of its files, and our cache."""
 
-import codecs
 import errno
 import hashlib
 import io
@@ -20,6 +19,8 @@ import numpy as np
 import pooch
 import requests
 from tqdm import tqdm
+
+from involution_utils.data import pickles
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 ARCHIVE_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
@@ -164,38 +165,22 @@ def _download(url, floor, patience):
 # ---- the format ------------------------------------------------------------------------------------------------------
 
 
-class _BatchUnpickler(pickle.Unpickler):
-    """Reads what the batch files hold, arrays and plain values, and nothing else."""
-
-    ALLOWED = {  # noqa: RUF012
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("numpy.core.multiarray", "_reconstruct"): np.ndarray(0).__reduce__()[0],  # before NumPy 2
-        ("numpy._core.multiarray", "_reconstruct"): np.ndarray(0).__reduce__()[0],
-        ("_codecs", "encode"): codecs.encode,  # bytes, as Python 3 writes them in Python 2's protocol
-    }
-
-    def find_class(self, module, name):
-        try:
-            return self.ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}; do not trust where it comes from") from None
-
-
 def _read_batch(file, name):
-    """Returns the images, `(rows, 32, 32, 3)` uint8, and the labels, `(rows,)` int64, of one batch file."""
+    """Return the images, `(rows, 32, 32, 3)` uint8, and the labels, `(rows,)` int64, of one batch file."""
     try:
-        batch = _BatchUnpickler(file, encoding="bytes").load()
-        data, labels = batch[b"data"], np.asarray(batch[b"labels"])
-    except Exception as error:
-        raise ValueError(f"{name} cannot be read: {error or type(error).__name__}") from error
-    if getattr(data, "shape", None) != (BATCH_ROWS, 3072) or data.dtype != np.uint8:
+        batch = pickles.load(file.read(pickles.MAX_BYTES + 1))
+        data, labels = batch[b"data"], batch[b"labels"]
+    except KeyError as error:
+        raise ValueError(f"{name} cannot be read: it holds no {error.args[0].decode()}") from None
+    except (pickle.UnpicklingError, OSError, MemoryError) as error:
+        raise ValueError(f"{name} cannot be read: {error or 'there is too little memory'}") from error
+    if getattr(data, "shape", None) != (BATCH_ROWS, 3072):
         raise ValueError(f"{name} does not hold {BATCH_ROWS:,} images of 3,072 bytes")
-    if labels.shape != (BATCH_ROWS,):
-        raise ValueError(f"{name} holds {labels.size:,} labels for {BATCH_ROWS:,} images")
-    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() > 9:
+    if not isinstance(labels, list) or len(labels) != BATCH_ROWS:
+        raise ValueError(f"{name} does not hold a list of {BATCH_ROWS:,} labels")
+    if not all(type(label) is int and 0 <= label <= 9 for label in labels):
         raise ValueError(f"{name} holds labels that are not whole numbers from 0 to 9")
-    return data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels.astype(np.int64)
+    return data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), np.array(labels, np.int64)
 
 
 def _assemble(batches):

@@ -1,6 +1,7 @@
 """A small CIFAR-10, a server that misbehaves on demand, and what the tests expect of a load."""
 
 import gzip
+import hashlib
 import http.server
 import io
 import pickle
@@ -8,6 +9,7 @@ import tarfile
 
 import numpy as np
 
+import involution_utils
 from involution_utils.data import cifar10
 
 ROWS = 60  # images in a batch file of the small archive
@@ -36,6 +38,18 @@ BATCHES = make_batches()
 ARCHIVE = make_archive((f"{cifar10.FOLDER}/{name}", pickle.dumps(batch, 2)) for name, batch in BATCHES.items())
 X_TRAIN = np.concatenate([BATCHES[f"data_batch_{i}"][b"data"] for i in range(1, 6)])
 X_TRAIN = X_TRAIN.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+
+
+# Begins a program in a process of its own.
+PRELUDE = f"""
+import sys, time, types
+# The package alone, without what its __init__ and Keras import, which takes seconds.
+sys.modules["involution_utils"] = types.ModuleType("involution_utils")
+sys.modules["involution_utils"].__path__ = {involution_utils.__path__!r}
+sys.modules["keras"] = types.SimpleNamespace(utils=types.SimpleNamespace(PyDataset=object))
+from involution_utils.data import cifar10, load_dataset
+cifar10.BATCH_ROWS, cifar10.ARCHIVE_SHA256 = {ROWS}, {hashlib.sha256(ARCHIVE).hexdigest()!r}
+"""
 
 
 def write_folder(root, batches=BATCHES):

@@ -1,6 +1,5 @@
 """The cache, and processes that die or meet while they fill it."""
 
-import hashlib
 import os
 import resource
 import signal
@@ -12,17 +11,14 @@ import time
 import pytest
 from small_cifar10 import (
     ARCHIVE,
-    ROWS,
+    PRELUDE,
     assert_good,
     assert_recovers,
     files,
 )
 
-import involution_utils
 from involution_utils.data import cifar10
 from involution_utils.data.__main__ import main
-
-# ---- the cache -------------------------------------------------------------------------------------------------------
 
 
 def damage(cache, how):
@@ -106,14 +102,7 @@ def test_leftovers_of_killed_processes_are_swept_but_not_those_of_living_ones(lo
 
 # ---- processes -------------------------------------------------------------------------------------------------------
 
-PRELUDE = f"""
-import sys, time, types
-# The package alone, without what its __init__ and Keras import, which takes seconds.
-sys.modules["involution_utils"] = types.ModuleType("involution_utils")
-sys.modules["involution_utils"].__path__ = {involution_utils.__path__!r}
-sys.modules["keras"] = types.SimpleNamespace(utils=types.SimpleNamespace(PyDataset=object))
-from involution_utils.data import cifar10, load_dataset
-cifar10.BATCH_ROWS, cifar10.ARCHIVE_SHA256 = {ROWS}, {hashlib.sha256(ARCHIVE).hexdigest()!r}
+HANG = """
 def hang(*_, **__):
     print("here", flush=True)
     time.sleep(60)
@@ -123,7 +112,7 @@ LOAD = "\nload_dataset('cifar10', cache_dir=sys.argv[1])"
 
 def start(program, cache, url):
     environment = {**os.environ, "CIFAR10_URLS": url}
-    command = [sys.executable, "-c", PRELUDE + textwrap.dedent(program) + LOAD, str(cache)]
+    command = [sys.executable, "-c", PRELUDE + HANG + textwrap.dedent(program) + LOAD, str(cache)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 

@@ -8,8 +8,6 @@ from small_cifar10 import ARCHIVE, assert_good, assert_recovers, files, write_fo
 
 from involution_utils.data import DatasetError, cifar10, load_dataset
 
-# ---- sources ---------------------------------------------------------------------------------------------------------
-
 
 @pytest.mark.parametrize("inside", [False, True])
 def test_cifar10_dir_is_the_folder_or_holds_it(load, tmp_path, monkeypatch, capsys, inside):
