@@ -33,3 +33,28 @@ def test_signed_heat_maps_are_centred_on_zero():
     low, high = drawn[0].get_clim()
     assert low == -high
     assert drawn[1].get_clim() == (low, high)
+
+
+def test_gray_images_are_drawn_on_the_scale_of_their_type():
+    images = [np.full((4, 4), 0.5), np.full((4, 4), 128, np.uint8)]
+    drawn = images_of(plotting.image_grid(images, ["float", "bytes"]))
+    assert [image.get_clim() for image in drawn] == [(0, 1), (0, 255)]
+
+
+def test_frames_lie_around_their_regions():
+    figure = plotting.image_grid(np.zeros((2, 9, 9)), "ab", frames={"eye": np.s_[2:5, 1:8]})
+    for axis in figure.axes[:2]:
+        (frame,) = axis.patches
+        assert (frame.get_y(), frame.get_x(), frame.get_height(), frame.get_width()) == (2, 1, 3, 7)
+
+
+def test_matrices_stand_in_rows_with_their_signs_before_them():
+    figure = plotting.matrices({name: np.eye(2) for name in "abcd"}, signs=" ×=", columns=3)
+    assert len(figure.axes) == 6
+    assert [axis.texts[0].get_text() for axis in figure.axes[:4]] == [" ", "×", "=", " "]
+
+
+def test_a_mark_circles_its_position():
+    figure = plotting.heat_maps({"a": np.eye(3), "b": np.eye(3)}, marks={"b": (2, 1)})
+    assert not figure.axes[0].lines
+    assert figure.axes[1].lines[0].get_xydata().tolist() == [[1, 2]]

@@ -26,3 +26,10 @@ def test_kernels_at_scales_places_to_a_pooled_layer():
     kernels = np.arange(16.0).reshape(4, 4, 1, 1)
     drawn = images_of(plotting.kernels_at(np.zeros((8, 8, 3)), {"corner": (7, 2)}, kernels))
     assert drawn[1].get_array().item() == kernels[3, 1].item()
+
+
+def test_kernels_at_shows_the_result_last_without_a_kernel():
+    result = np.full((8, 8, 3), 0.25)
+    drawn = images_of(plotting.kernels_at(np.zeros((8, 8, 3)), {"a": (1, 1)}, np.ones((8, 8, 3, 3)), result))
+    assert [image.get_array().shape for image in drawn[:3]] == [(8, 8, 3), (3, 3), (8, 8, 3)]
+    assert (drawn[2].get_array() == result).all()

@@ -2,6 +2,7 @@
 
 from involution_utils.plotting.base import OKABE_ITO, bars, heat_maps, image_grid, lines, matrices, photograph, show
 from involution_utils.plotting.comparison import trade_offs
+from involution_utils.plotting.convolution import misses
 from involution_utils.plotting.involution import layer_diagram
 from involution_utils.plotting.kernels import kernel_maps, kernels_at
 from involution_utils.plotting.texts import difference, table
@@ -20,6 +21,7 @@ __all__ = [
     "layer_diagram",
     "lines",
     "matrices",
+    "misses",
     "photograph",
     "show",
     "spread",

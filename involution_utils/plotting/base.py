@@ -72,7 +72,7 @@ def bare(axes):
 
 
 def color_scale(values, signed=True):
-    """Colour map and limits for `imshow`: outliers beyond the 1st and 99th percentile saturate."""
+    """Color map and limits for `imshow`: outliers beyond the 1st and 99th percentile saturate."""
     low, high = np.percentile(values, [1, 99])
     if not signed:
         return {"cmap": "cividis", "vmin": low, "vmax": high}
@@ -81,7 +81,7 @@ def color_scale(values, signed=True):
 
 
 @styled
-def image_grid(images, titles, columns=5, size=1.5):
+def image_grid(images, titles, columns=5, size=1.5, frames=None):
     """Draw images in a grid, each under its title; an empty grid if there are none.
 
     Args:
@@ -89,19 +89,26 @@ def image_grid(images, titles, columns=5, size=1.5):
         titles: N strings.
         columns: images per row.
         size: width of a panel in inches.
+        frames: dict from a region's name to (rows, columns), two slices: framed in every image, named in the first.
     """
     rows = max(1, -(-len(images) // columns))
     figure, axes = panels(rows, columns, size, size * 1.18)
     for axis in axes.flat:
         bare(axis)
     for axis, image, title in zip(axes.flat, images, titles, strict=False):
-        axis.imshow(image, cmap="gray")
+        axis.imshow(image, cmap="gray", vmin=0, vmax=255 if np.asarray(image).dtype == np.uint8 else 1)
         axis.set_title(title)
+        for color, (name, (down, across)) in zip(OKABE_ITO[5:7], (frames or {}).items(), strict=False):
+            size = across.stop - across.start, down.stop - down.start
+            axis.add_patch(Rectangle((across.start, down.start), *size, fill=False, lw=2, ec=color))
+            if axis is axes.flat[0]:
+                label = {"ha": "center", "va": "bottom", "color": color, "fontweight": "bold"}
+                axis.text(across.start + size[0] / 2, down.start - 2, name, **label)
     return figure
 
 
 @styled
-def matrices(named, highlight=None, fmt="{:g}", size=2.2, signed=False):
+def matrices(named, highlight=None, fmt="{:g}", size=2.2, signed=False, signs="", columns=None):
     """Draw small matrices side by side with the number in each cell, on one color scale.
 
     Args:
@@ -110,6 +117,8 @@ def matrices(named, highlight=None, fmt="{:g}", size=2.2, signed=False):
         fmt: format of a number.
         size: width of a panel in inches.
         signed: center the colors on zero.
+        signs: what stands before each matrix, such as " ×=Σ": a character per matrix.
+        columns: matrices per row; None puts all in one.
     """
     arrays = {title: np.asarray(array, float) for title, array in named.items()}
     low, high = min(a.min() for a in arrays.values()), max(a.max() for a in arrays.values())
@@ -117,16 +126,21 @@ def matrices(named, highlight=None, fmt="{:g}", size=2.2, signed=False):
         high = max(abs(low), abs(high))
         low = -high
     colors = matplotlib.colormaps["RdBu_r" if signed else "cividis"]
-    figure, axes = panels(1, len(arrays), size, size * 1.1)
-    for axis, (title, array) in zip(axes.flat, arrays.items(), strict=True):
+    columns = columns or len(arrays)
+    figure, axes = panels(-(-len(arrays) // columns), columns, size, size * 1.1)
+    figure.get_layout_engine().set(wspace=0.12 if signs.strip() else 0.02)
+    for axis, sign, (title, array) in zip(axes.flat, signs.ljust(len(arrays)), arrays.items(), strict=False):
         axis.imshow(array, cmap=colors, vmin=low, vmax=high)
+        axis.annotate(sign, (-0.12, 0.5), xycoords="axes fraction", fontsize=18, ha="center", va="center")
         for (row, column), value in np.ndenumerate(array):
             red, green, blue, _ = colors((value - low) / ((high - low) or 1))
             dark = 0.3 * red + 0.6 * green + 0.1 * blue < 0.5
             axis.text(column, row, fmt.format(value), ha="center", va="center", color="white" if dark else "black")
         if highlight and title in highlight:
             row, column, height, width = highlight[title]
-            frame = Rectangle((column - 0.5, row - 0.5), width, height, fill=False, lw=3, ec=OKABE_ITO[5])
+            frame = Rectangle(
+                (column - 0.5, row - 0.5), width, height, fill=False, lw=3, ec=OKABE_ITO[5], clip_on=False
+            )
             axis.add_patch(frame)
         axis.set_title(title)
         bare(axis)
@@ -134,7 +148,7 @@ def matrices(named, highlight=None, fmt="{:g}", size=2.2, signed=False):
 
 
 @styled
-def heat_maps(named, size=2.4, signed=False, label="", share=True):
+def heat_maps(named, size=2.4, signed=False, label="", share=True, marks=None):
     """Draw 2-D arrays side by side as heat maps with a color bar, on one scale unless `share` is False.
 
     Args:
@@ -143,6 +157,7 @@ def heat_maps(named, size=2.4, signed=False, label="", share=True):
         signed: center the colors on zero.
         label: what the colors measure, with its unit.
         share: one scale and one color bar for all.
+        marks: dict from title to (row, column), a position to circle.
     """
     figure, axes = panels(1, len(named), size, size)
     groups = [list(named.values())] if share else [[array] for array in named.values()]
@@ -151,6 +166,9 @@ def heat_maps(named, size=2.4, signed=False, label="", share=True):
         drawn = axis.imshow(array, **scales[0 if share else number])
         axis.set_title(title)
         bare(axis)
+        if marks and title in marks:
+            row, column = marks[title]
+            axis.plot(column, row, "o", mfc="none", mec=OKABE_ITO[5], mew=2, ms=10, clip_on=False)
         if not share:
             figure.colorbar(drawn, ax=axis, shrink=0.8)
     if share:

@@ -1,59 +1,79 @@
 """Figures of notebook 02: how an involution makes a kernel and applies it."""
 
-import matplotlib
+import matplotlib.colors
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from involution_utils.plotting.base import OKABE_ITO, styled
 
+_INKS = "#7a5200", "#8a3a68"  # the groups' colors, dark enough for words
+_PIXEL, _GROUPS, _HIDDEN, _OUTPUT = OKABE_ITO[0], (OKABE_ITO[1], OKABE_ITO[3]), OKABE_ITO[2], OKABE_ITO[5]
+
 
 @styled
 def layer_diagram():
-    """Draw how an involution makes the kernel of one pixel and applies it."""
-    figure = Figure(figsize=(9.2, 4.1), layout="constrained")
+    """Draw how an involution makes the kernels of one pixel and applies them: C = 4, K = 3, G = 2, r = 2."""
+    figure = Figure(figsize=(9.6, 5.0), layout="constrained")
     axis = figure.subplots()
-    axis.set(xlim=(0, 23), ylim=(-0.6, 10.2), aspect="equal")
+    axis.set(xlim=(0, 24), ylim=(-0.4, 12.3), aspect="equal")
     axis.axis("off")
 
-    def grid(x, y, rows, columns, side, colors, depth=0):
-        for shift in range(depth, -1, -1):
-            for r, c in np.ndindex(rows, columns):
-                place = (x + c * side + 0.22 * shift, y + (rows - 1 - r) * side + 0.22 * shift)
-                axis.add_patch(Rectangle(place, side, side, fc=colors(r, c), ec="#555555", lw=0.6))
+    def grid(x, y, rows, columns, side, color, edge="#555555"):
+        for r, c in np.ndindex(rows, columns):
+            corner = (x + c * side, y + (rows - 1 - r) * side)
+            axis.add_patch(Rectangle(corner, side, side, fc=color(r, c), ec=edge, lw=0.7))
 
-    def arrow(start, end, text="", above=0.35):
+    def arrow(start, end):
         axis.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=12, color="#333333", lw=1.2))
-        axis.text((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + above, text, ha="center", fontsize=8.5)
 
-    blue, light, orange, green = OKABE_ITO[0], "#cfe6f5", OKABE_ITO[1], OKABE_ITO[2]
-    shades = np.random.default_rng(3).uniform(0.25, 1, (3, 3))
-    kernel_color = lambda r, c: 1 - shades[r, c] * (1 - np.array(matplotlib.colors.to_rgb(orange)))  # noqa: E731
-    window = lambda r, c: blue if (r, c) == (2, 2) else light if abs(r - 2) < 2 and abs(c - 2) < 2 else "white"  # noqa: E731
-    grid(0.3, 1.6, 5, 5, 0.8, window, depth=3)
-    axis.text(2.5, 0.9, "input\nH × W × C", ha="center", va="top")
-    arrow((2.6, 4.1), (6.0, 8.6))
-    axis.text(3.0, 6.9, "the pixel", ha="center", fontsize=8.5)
-    grid(6.1, 7.2, 4, 1, 0.6, lambda r, c: blue)
-    axis.text(6.4, 6.9, "C", ha="center", va="top")
-    arrow((6.9, 8.4), (9.3, 8.4), "reduce $W_0$")
-    axis.text(8.1, 7.7, "normalize,\nReLU", ha="center", va="top", fontsize=7.5, color="#555555")
-    grid(9.4, 7.8, 2, 1, 0.6, lambda r, c: green)
-    axis.text(9.7, 7.5, "C / r", ha="center", va="top")
-    arrow((10.2, 8.4), (12.6, 8.4), "expand $W_1$")
-    grid(12.8, 8.1, 1, 9, 0.34, lambda r, c: kernel_color(c // 3, c % 3))
-    axis.text(14.3, 7.8, "K · K · G", ha="center", va="top")
-    arrow((16.0, 8.3), (18.0, 8.3), "reshape")
-    grid(18.3, 7.2, 3, 3, 0.75, kernel_color, depth=1)
-    axis.text(19.5, 6.95, "one K × K kernel per group", ha="center", va="top")
-    arrow((5.4, 3.3), (8.5, 3.3), "the window")
-    grid(8.8, 2.0, 3, 3, 0.85, lambda r, c: blue if (r, c) == (1, 1) else light, depth=3)
-    axis.text(10.3, 1.3, "K × K × C", ha="center", va="top")
-    axis.text(13.1, 3.3, "×", fontsize=20, ha="center", va="center")
-    grid(14.3, 2.1, 3, 3, 0.75, kernel_color, depth=1)
-    axis.text(15.6, 1.3, "shared by the channels\nof a group", ha="center", va="top")
-    arrow((19.5, 6.1), (16.2, 4.8))
-    arrow((17.2, 3.3), (20.2, 3.3), "multiply, add up")
-    grid(20.7, 2.1, 4, 1, 0.6, lambda r, c: blue)
-    axis.text(21.0, 1.3, "one output pixel\nC channels", ha="center", va="top")
+    def text(x, y, words, size=8.5, color="black"):
+        axis.text(x, y, words, ha="center", va="center", fontsize=size, color=color)
+
+    shades = np.random.default_rng(3).uniform(0.25, 1, (2, 3, 3))
+    tone = lambda g, r, c: 1 - shades[g, r, c] * (1 - np.array(matplotlib.colors.to_rgb(_GROUPS[g])))  # noqa: E731
+    middle = lambda r, c: _PIXEL if (r, c) == (2, 2) else "#cfe6f5" if max(abs(r - 2), abs(c - 2)) < 2 else "white"  # noqa: E731
+
+    for layer in range(3, -1, -1):
+        grid(0.3 + 0.25 * layer, 4.6 + 0.25 * layer, 5, 5, 0.7, middle)
+    text(2.4, 3.7, "input\n5 × 5, C = 4 channels")
+    arrow((2.2, 6.6), (5.6, 10.0))
+    text(2.9, 9.6, "the pixel")
+    grid(5.8, 9.0, 4, 1, 0.6, lambda r, c: _PIXEL)
+    text(6.1, 8.5, "C = 4")
+    arrow((6.6, 10.2), (8.7, 10.2))
+    text(7.7, 10.7, "reduce $W_0$")
+    text(7.7, 9.6, "normalize,\nReLU", 7.5, "#555555")
+    grid(8.9, 9.6, 2, 1, 0.6, lambda r, c: _HIDDEN)
+    text(9.2, 9.1, "C / r = 2")
+    arrow((9.7, 10.2), (11.6, 10.2))
+    text(10.7, 10.7, "span $W_1$")
+    for group in (0, 1):
+        grid(11.9, 10.25 - 0.45 * group, 1, 9, 0.4, lambda r, c, g=group: tone(g, c // 3, c % 3))
+        for r, c in np.ndindex(3, 3):
+            corner = (17.6 + 3.1 * group + 0.65 * c, 9.2 + 0.65 * (2 - r))
+            axis.add_patch(Rectangle(corner, 0.65, 0.65, fc=tone(group, r, c), ec="#555555", lw=0.7))
+        text(18.6 + 3.1 * group, 11.6, f"kernel of\ngroup {group}", color=_INKS[group])
+    text(13.7, 9.2, "K · K · G = 18 numbers")
+    arrow((15.7, 10.2), (17.4, 10.2))
+    text(16.5, 10.7, "reshape")
+    text(20.1, 8.7, "G = 2 kernels of K × K = 3 × 3")
+
+    arrow((4.8, 5.8), (6.5, 5.8))
+    text(5.6, 6.3, "the window")
+    for channel in range(4):
+        group, y = channel // 2, 6.2 - 1.95 * channel
+        grid(7.2, y, 3, 3, 0.55, lambda r, c: _PIXEL if (r, c) == (1, 1) else "#cfe6f5", edge=_GROUPS[group])
+        text(6.2, y + 0.8, f"channel {channel}", 7.5)
+        text(9.6, y + 0.8, "×", 15)
+        grid(10.3, y, 3, 3, 0.55, lambda r, c, g=group: tone(g, r, c))
+        arrow((12.3, y + 0.8), (17.0, y + 0.8))
+        text(14.6, y + 1.15, "multiply, add up", 7.5)
+        axis.add_patch(Rectangle((17.3, y + 0.45), 0.7, 0.7, fc=_OUTPUT, ec=_GROUPS[group], lw=2))
+    for group, y in ((0, 6.0), (1, 2.1)):
+        arrow((18.4 + 3.1 * group, 8.4), (12.2, y + 1.3)) if group == 0 else None
+        text(
+            20.9, y + 0.3, f"channels {2 * group} and {2 * group + 1}\nshare group {group}'s kernel", 8, _GROUPS[group]
+        )
+    text(17.7, -0.1, "one pixel of the output,\nC = 4 channels")
     return figure

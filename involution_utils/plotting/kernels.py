@@ -29,18 +29,22 @@ def kernel_maps(images, maps):
 
 
 @styled
-def kernels_at(image, places, kernels):
-    """Draw an image with marked places and beside it each place's kernel, all on one scale around zero.
+def kernels_at(image, places, kernels, result=None):
+    """Draw an image with marked positions, beside it each position's kernel, all on one scale around zero.
 
     Args:
         image: (H, W, 3), uint8 or floats in [0, 1].
-        places: dict from a place's name to (row, column).
-        kernels: (H', W', K, K); where smaller than the image (after pooling), places are scaled along.
+        places: dict from a position's name to (row, column).
+        kernels: (H', W', K, K); where smaller than the image (after pooling), positions are scaled along.
+        result: an image to draw last, such as what the kernels make of the first.
     """
     rows, columns = np.array(kernels.shape[:2]) / image.shape[:2]
     chosen = [kernels[int(row * rows), int(column * columns)] for row, column in places.values()]
-    figure, (axes,) = panels(1, 1 + len(places), 1.9, 2.1)
+    figure, (axes,) = panels(1, 1 + len(places) + (result is not None), 1.9, 2.1)
     axes[0].imshow(image)
+    if result is not None:
+        axes[-1].imshow(result)
+        axes[-1].set_title("result")
     for axis in axes:
         bare(axis)
     for axis, color, (name, (row, column)), kernel in zip(
@@ -50,5 +54,5 @@ def kernels_at(image, places, kernels):
         drawn = axis.imshow(kernel, **color_scale(chosen))
         axis.set_title(name)
         axis.spines[:].set(visible=True, color=color, linewidth=3)
-    figure.colorbar(drawn, ax=axes, label="weight", shrink=0.7)
+    figure.colorbar(drawn, ax=axes[1 : 1 + len(places)], label="weight", shrink=0.7)
     return figure
