@@ -116,7 +116,7 @@ def raised(error: Exception) -> str:
     """Return what was raised, with the first line of its message that is not Keras's or TensorFlow's envelope."""
     lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m|\{\{.*?\}\} ?", "", str(error)).splitlines()]
     lines = [line for line in lines if line and not line.startswith("Exception encountered when calling")]
-    return f"raised {type(error).__name__}{f': {lines[0][:120]}' if lines else ''}"
+    return f"raised {type(error).__name__}{f': {lines[0][:120]}'.rstrip('.') if lines else ''}"
 
 
 def show(value: Any) -> str:

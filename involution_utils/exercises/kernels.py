@@ -130,3 +130,109 @@ def check_softmax_kernels(answer):
         "the taps of every kernel add up to 1.",
         mistakes,
     )
+
+
+def check_mean_kernels(answer):
+    """Check `mean_kernels(kernels)`, the lesion that lets no kernel look at its position.
+
+    Args:
+        answer: function of kernels (N, H, W, K, K, G) that returns an array of the same shape, in which each kernel is
+            replaced by the mean, over all positions, of the kernels of its image and group.
+    """
+
+    def mean_kernels(kernels, *, axes=(1, 2)):
+        return np.broadcast_to(kernels.mean(axis=axes, keepdims=True), kernels.shape)
+
+    mistakes = {
+        "this is the mean over all images; each image keeps a mean of its own.": lambda k: mean_kernels(
+            k, axes=(0, 1, 2)
+        ),
+        "this is the mean over the images at each position; take it over the positions of an image.": (
+            lambda k: mean_kernels(k, axes=0)
+        ),
+        "the weights of a kernel are averaged; each of the K * K weights keeps a mean of its own.": (
+            lambda k: mean_kernels(k, axes=(3, 4)),
+            lambda k: mean_kernels(k, axes=(1, 2, 3, 4)),
+            lambda k: mean_kernels(k, axes=(1, 2, 3, 4, 5)),
+        ),
+        "the groups are averaged too; each group has a mean kernel of its own.": lambda k: mean_kernels(
+            k, axes=(1, 2, 5)
+        ),
+        "the mean goes over the rows or the columns alone; it goes over both.": (
+            lambda k: mean_kernels(k, axes=1),
+            lambda k: mean_kernels(k, axes=2),
+        ),
+        "this is the mean kernel once per image; repeat it at every position, so that the shape stays.": (
+            lambda k: k.mean(axis=(1, 2)),
+            lambda k: k.mean(axis=(1, 2), keepdims=True),
+        ),
+        "the mean is subtracted; the kernels should be replaced by it.": lambda k: k - mean_kernels(k),
+        "this is the kernel of one position; take the mean over all positions.": (
+            lambda k: np.broadcast_to(k[:, :1, :1], k.shape),
+            lambda k: np.broadcast_to(k[:, k.shape[1] // 2, k.shape[2] // 2][:, None, None], k.shape),
+        ),
+        "the kernels are shuffled or sorted; replace each by the mean.": (
+            lambda k: k[:, ::-1, ::-1],
+            lambda k: np.sort(k, axis=1),
+        ),
+    }
+    draw = np.random.default_rng(10).normal
+    cases = [(draw(size=size),) for size in ((1, 2, 3, 3, 3, 1), (2, 3, 4, 3, 3, 2), (3, 4, 2, 5, 5, 4))]
+    praise = "what an image shows still makes its kernel, where it shows it no longer does."
+    return judge(answer, cases, mean_kernels, praise, mistakes)
+
+
+def check_effective_rank(answer):
+    """Check `my_rank(kernels)`.
+
+    Args:
+        answer: function of kernels (N, H, W, K, K) of one group that returns how many directions they use, after Roy
+            and Vetterli (2007): the kernels as rows of K * K numbers, less their mean row; the singular values of that
+            matrix, divided by their sum; and of these shares p the exponential of the entropy, exp(-sum(p * log(p))).
+    """
+
+    def my_rank(kernels, *, center=lambda rows: rows - rows.mean(axis=0), power=1, entropy=lambda s: -s, base=np.e):
+        rows = center(kernels.reshape(-1, kernels.shape[-1] ** 2))
+        values = np.linalg.svd(rows, compute_uv=False) ** power
+        shares = values[values > 1e-12 * values.max()] / values.sum()
+        return base ** entropy((shares * np.log(shares)).sum())
+
+    def singular_values(kernels):
+        rows = kernels.reshape(-1, kernels.shape[-1] ** 2)
+        return np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False)
+
+    mistakes = {
+        "the mean kernel is not subtracted.": lambda k: my_rank(k, center=lambda rows: rows),
+        "each kernel's own mean is subtracted; subtract the mean kernel of all rows.": (
+            lambda k: my_rank(k, center=lambda rows: rows - rows.mean(axis=1, keepdims=True))
+        ),
+        "one number is subtracted from all weights; subtract the mean kernel of all rows.": (
+            lambda k: my_rank(k, center=lambda rows: rows - rows.mean())
+        ),
+        "these are shares of the variance; divide the singular values themselves by their sum, not their squares.": (
+            lambda k: my_rank(k, power=2)
+        ),
+        "this is the entropy; take its exponential.": lambda k: np.log(my_rank(k)),
+        "the sign of the entropy is lost: the result should be at least 1.": lambda k: my_rank(k, entropy=lambda s: s),
+        "logarithm and power have different bases; np.log goes with np.exp.": (
+            lambda k: my_rank(k, base=2),
+            lambda k: np.exp(np.log2(my_rank(k))),
+            lambda k: np.exp(np.log10(my_rank(k))),
+        ),
+        "this counts the singular values above zero; it should weigh them by their size.": (
+            lambda k: (singular_values(k) > 1e-9).sum(),
+            lambda k: np.linalg.matrix_rank(k.reshape(-1, k.shape[-1] ** 2)),
+        ),
+        "this is the participation ratio; here the entropy is asked for.": (
+            lambda k: singular_values(k).sum() ** 2 / (singular_values(k) ** 2).sum(),
+            lambda k: (singular_values(k) ** 2).sum() ** 2 / (singular_values(k) ** 4).sum(),
+        ),
+        "this is the rank per direction; do not divide by K * K.": lambda k: my_rank(k) / k.shape[-1] ** 2,
+    }
+    draw, cases = np.random.default_rng(11).normal, []
+    for images, height, width, size, patterns in ((2, 2, 3, 3, 2), (3, 4, 3, 3, 4), (2, 6, 5, 5, 6)):
+        kernels = draw(size=(images, height, width, patterns)) * np.linspace(1, 0.2, patterns)
+        kernels = kernels @ draw(size=(patterns, size * size)) + 1
+        kernels += 0.01 * draw(size=kernels.shape)  # so that no singular value is 0
+        cases.append((kernels.reshape(images, height, width, size, size),))
+    return judge(answer, cases, my_rank, "so many patterns would do if all were used alike.", mistakes)

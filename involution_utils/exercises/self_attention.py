@@ -1,8 +1,9 @@
 """The checks of notebook 05."""
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from involution_utils.exercises.judge import judge
+from involution_utils.exercises.judge import Verdict, is_stub, judge, show
 
 
 def check_window_pairs(answer):
@@ -122,3 +123,148 @@ def check_attention_kernels(answer):
         cases.append((scores, inside))
     praise = "only what is there gets a weight, and all of it adds up to 1."
     return judge(answer, cases, attention_kernels, praise, mistakes, tolerance=5e-6)
+
+
+def check_switch_kernels(answer):
+    """Check `switch_kernels(image, threshold)`, kernels by hand for a filter that the middle pixel chooses.
+
+    Args:
+        answer: function of an image (H, W) and a threshold that returns kernels (H, W, 3, 3, 1): at pixels above the
+            threshold the kernel that keeps the pixel, at all others the mean of the 3 x 3 window.
+    """
+
+    def switch_kernels(image, threshold, *, keep=1.0, mean=1 / 9, bright=np.greater, at=(1, 1)):
+        kernels = np.full((*image.shape, 3, 3, 1), float(mean))
+        keeping = np.zeros((3, 3, 1))
+        keeping[at] = keep
+        kernels[bright(image, threshold)] = keeping
+        return kernels
+
+    mistakes = {
+        "bright and dark are exchanged.": lambda x, t: switch_kernels(x, t, bright=np.less),
+        "a mean of nine pixels weighs each by 1/9.": (
+            lambda x, t: switch_kernels(x, t, mean=1),
+            lambda x, t: switch_kernels(x, t, mean=1 / 3),
+        ),
+        "the kernel that keeps a pixel has its 1 in the middle.": (
+            lambda x, t: switch_kernels(x, t, at=(0, 0)),
+            lambda x, t: switch_kernels(x, t, at=(slice(None), slice(None))),
+        ),
+        "these kernels carry their pixel's value; a kernel that keeps a pixel is 1 at its middle tap.": (
+            lambda x, t: np.where(
+                x[..., None, None, None] > t, switch_kernels(x, t) * x[..., None, None, None], switch_kernels(x, t)
+            )
+        ),
+        "the mean is taken over the eight neighbors; the pixel itself belongs to its window.": (
+            lambda x, t: _without_middle(switch_kernels(x, t, mean=1 / 8), x <= t),
+            lambda x, t: _without_middle(switch_kernels(x, t), x <= t),
+        ),
+        "this is the filtered image; return the kernels, and leave applying them to involution.": (
+            lambda x, t: np.where(x > t, x, sliding_window_view(np.pad(x, 1), (3, 3)).mean(axis=(2, 3)))
+        ),
+        "the axis of the groups is missing: the shape is (H, W, 3, 3, 1).": lambda x, t: switch_kernels(x, t)[..., 0],
+        "one kernel serves all pixels; each pixel chooses its own.": (
+            lambda x, t: switch_kernels(np.full_like(x, x.mean()), t)
+        ),
+    }
+    random = np.random.default_rng(12)
+    cases = [
+        (random.uniform(size=size), threshold) for size, threshold in (((2, 3), 0.5), ((4, 3), 0.3), ((3, 6), 0.8))
+    ]
+    return judge(answer, cases, switch_kernels, "the pixel chose its kernel, as in an involution.", mistakes)
+
+
+def _without_middle(kernels, where):
+    kernels[where, 1, 1] = 0
+    return kernels
+
+
+def check_lookalike_kernels(answer):
+    """Check `lookalike_kernels(image, kernel_size)`, kernels by hand that copy the neighbor most like the middle.
+
+    Args:
+        answer: function of an image (H, W) and an odd kernel size that returns kernels (H, W, K, K, 1): 1 at the tap
+            whose pixel differs least from the middle one, 0 at all others; neither the middle itself nor a tap outside
+            the image is chosen.
+    """
+
+    def lookalike_kernels(image, kernel_size, *, middle=np.inf, outside=np.inf, difference=lambda a, b: abs(a - b)):
+        half, count = kernel_size // 2, kernel_size**2
+        windows = sliding_window_view(np.pad(image, half), (kernel_size, kernel_size))
+        inside = sliding_window_view(np.pad(np.ones(image.shape), half), (kernel_size, kernel_size)) > 0
+        distances = np.array(difference(windows, image[..., None, None]))
+        distances = np.where(inside, distances, distances if outside is None else outside)
+        if middle is not None:
+            distances[..., half, half] = middle
+        nearest = distances.reshape(*image.shape, count).argmin(axis=-1)
+        return np.eye(count)[nearest].reshape(*image.shape, kernel_size, kernel_size, 1)
+
+    def changed(change, **options):
+        return lambda x, k: change(lookalike_kernels(x, k, **options))
+
+    mistakes = {
+        "the middle is chosen: a pixel always resembles itself most; leave it out.": (
+            changed(lambda k: k, middle=None),
+            changed(lambda k: k, middle=None, outside=None),
+        ),
+        "taps outside the image take part, as if a black pixel were there.": changed(lambda k: k, outside=None),
+        "this is the neighbor that differs most.": (
+            lambda x, k: lookalike_kernels(x, k, difference=lambda a, b: -abs(a - b))
+        ),
+        "this is the darkest or brightest neighbor; compare by the absolute value of the difference.": (
+            lambda x, k: lookalike_kernels(x, k, difference=lambda a, b: a),
+            lambda x, k: lookalike_kernels(x, k, difference=lambda a, b: -a),
+        ),
+        "rows and columns of the kernels are swapped.": changed(lambda k: k.swapaxes(2, 3)),
+        "the kernels are flipped; tap (0, 0) lies above and to the left.": changed(lambda k: k[:, :, ::-1, ::-1]),
+        "the axis of the groups is missing: the shape is (H, W, K, K, 1).": changed(lambda k: k[..., 0]),
+    }
+    random = np.random.default_rng(13)
+    cases = [
+        (random.uniform(size=size), kernel) for size, kernel in (((2, 2), 3), ((3, 4), 3), ((4, 5), 5), ((6, 3), 3))
+    ]
+    praise = "the neighbors were compared, as attention does; a pixel alone could not have told."
+    return judge(answer, cases, lookalike_kernels, praise, mistakes)
+
+
+def check_task_winners(answer):
+    """Check which operator should win which toy task, as a prediction before the runs.
+
+    Args:
+        answer: dict from "fixed filter", "filter chosen by the center" and "copy of the nearest neighbor" to
+            "depthwise", "involution" or "attention".
+    """
+    right = {
+        "fixed filter": "depthwise",
+        "filter chosen by the center": "involution",
+        "copy of the nearest neighbor": "attention",
+    }
+    hints = {
+        ("fixed filter", "involution"): "an involution could do it, but its kernel need not look at the image here.",
+        ("fixed filter", "attention"): "attention can only average; a fixed filter may have weights of either sign.",
+        (
+            "filter chosen by the center",
+            "depthwise",
+        ): "a depthwise convolution has one kernel, whatever the center shows.",
+        ("filter chosen by the center", "attention"): (
+            "attention can look at the center, but can only average, while a filter may have weights of either sign."
+        ),
+        ("copy of the nearest neighbor", "depthwise"): "a fixed kernel cannot know which neighbor it will be.",
+        ("copy of the nearest neighbor", "involution"): (
+            "an involution's kernel comes from the center alone; which neighbor resembles it, the center cannot tell."
+        ),
+    }
+    if is_stub(answer) or (isinstance(answer, dict) and all(is_stub(value) for value in answer.values())):
+        return Verdict(False, "Not answered yet: name an operator for each task.")
+    if not isinstance(answer, dict) or set(answer) != set(right):
+        tasks = ", ".join(f'"{task}"' for task in right)
+        return Verdict(False, f"Not yet: expected a dict with the keys {tasks}; got {show(answer)}.")
+    for task, operator in right.items():
+        given = answer[task].strip().lower() if isinstance(answer[task], str) else answer[task]
+        if given not in right.values():
+            return Verdict(
+                False, f'Not yet: "{task}" needs "depthwise", "involution" or "attention"; got {answer[task]!r}.'
+            )
+        if given != operator:
+            return Verdict(False, f'Not yet: "{task}": {hints[task, given]}')
+    return Verdict(True, "Right: each task asks for one look more: at nothing, at the center, at the neighbors.")

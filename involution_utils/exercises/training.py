@@ -8,6 +8,7 @@ from keras import layers
 
 from involution_utils.exercises.judge import Verdict, agree, judge, raised
 from involution_utils.exercises.network import image_sizes, received, run, run_if_possible, weights_of
+from involution_utils.layers import Involution2D
 
 
 def check_dense_parameters(answer):
@@ -118,7 +119,9 @@ def check_fair_head(answer):
     if isinstance(model, Verdict):
         return model
     draw = np.random.default_rng(3).normal
-    images, larger = (draw(size=(8, *size, 3)).astype("float32") for size in image_sizes(model))
+    images, larger = (
+        draw(size=(n, *size, 3)).astype("float32") for n, size in zip((8, 2), image_sizes(model), strict=True)
+    )
     weights = [draw(size=w.shape) * np.sqrt(2 / np.prod(w.shape[:-1])) for w in model.get_weights()]
     try:
         with weights_of(model, weights):
@@ -166,3 +169,71 @@ def _first_layer_first(weights):
         layer[0] = layer[0].reshape(layer[0].shape[2:]) if layer[0].shape[:2] == (1, 1) else layer[0]
     layers.sort(key=lambda layer: (layer[0].ndim == 2, layer[0].shape if layer[0].ndim > 2 else (-layer[0].shape[1],)))
     return [w for layer in layers for w in layer]
+
+
+def check_repaired_inn(answer):
+    """Check a small network of involutions for CIFAR-10 that lacks the faults of the original's.
+
+    Args:
+        answer: a Keras model, or a function without arguments that builds it: images of 32 x 32 x 3 to ten logits;
+            involutions on more than three channels, which 1x1 convolutions make, in more than one group and with more
+            than one hidden channel; no wider convolutions; a head that takes the mean over all positions (or the
+            largest value) of each channel; 50,000 parameters at most.
+    """
+    model = received(answer)
+    if isinstance(model, Verdict):
+        return model
+    parts = model._flatten_layers(include_self=False)
+    involutions = [part for part in parts if isinstance(part, Involution2D)]
+    wide = [part for part in parts if isinstance(part, _CONVOLUTIONS) and max(part.kernel_size) > 1]
+    size, larger = image_sizes(model)
+    problem = None
+    if size != (32, 32):
+        problem = f"the images are 32 x 32 pixels; the model's input is {size[0]} x {size[1]}."
+    elif not involutions:
+        problem = "there is no `Involution2D` in it."
+    elif wide:
+        problem = f"`{wide[0].name}` is a convolution wider than 1x1; leave looking around to the involutions."
+    elif max(map(_channels, involutions)) <= 3:
+        problem = "the involutions still see three channels; a 1x1 convolution before them makes more."
+    elif max(layer.groups for layer in involutions) == 1:
+        problem = "all channels of an involution still share one kernel; give it `groups`."
+    elif all(getattr(getattr(i.kernel_generator, "reduce", None), "filters", 2) == 1 for i in involutions):
+        problem = "with one hidden channel all kernels are multiples of one pattern; lower `reduction_ratio`."
+    return Verdict(False, f"Not yet: {problem}") if problem else _verdict_on_outputs(model, larger)
+
+
+_CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)
+
+
+def _channels(layer):
+    """Return how many channels a built `Involution2D` sees."""
+    shape = layer.get_build_config()["input_shape"]
+    return shape[1 if layer.data_format == "channels_first" else -1]
+
+
+def _verdict_on_outputs(model, larger):
+    """Return the verdict on a network of involutions by what it makes of images."""
+    draw, parameters = np.random.default_rng(9).normal, model.count_params()
+    images = draw(size=(8, 32, 32, 3)).astype("float32")
+    weights = [np.abs(w) if w.ndim == 1 else w for w in (draw(size=w.shape) for w in model.get_weights())]
+    try:
+        outputs = run(model, images)
+        with weights_of(model, [w * np.sqrt(2 / np.prod(w.shape[:-1])) for w in weights]):
+            drawn = run(model, images)
+    except Exception as error:
+        return Verdict(False, f"Not yet: your model {raised(error)}.")
+    others = run_if_possible(model, np.ones((2, *larger, 3), "float32"))
+    problem = None
+    if outputs.shape != (8, 10):
+        problem = f"there should be ten logits per image; the output's shape is {outputs.shape}."
+    elif np.allclose(outputs.sum(axis=1), 1, atol=1e-3) and outputs.min() >= 0:
+        problem = "it ends in probabilities; the loss expects logits."
+    elif drawn.min() >= 0:
+        problem = "the last layer has an activation; logits have none."
+    elif others is None or others.shape != (2, 10):
+        problem = "the head still depends on the size of the images, as `Flatten` does; pool over all positions."
+    elif parameters > 50_000:
+        problem = f"it has {parameters:,} parameters, more than 50,000."
+    praise = f"{parameters:,} parameters, and kernels that see more than three colors. Now train it."
+    return Verdict(False, f"Not yet: {problem}") if problem else Verdict(True, f"Right: {praise}")

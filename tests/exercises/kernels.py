@@ -195,3 +195,137 @@ def log_sum_exp(kernels):
     from scipy.special import logsumexp
 
     return np.exp(kernels - logsumexp(kernels, axis=(3, 4), keepdims=True))
+
+
+# mean_kernels
+@solution("mean_kernels")
+def mean_by_loops(kernels):
+    out = np.empty_like(kernels)
+    for image, made in zip(out, kernels, strict=True):
+        image[:] = sum(made[i, j] for i, j in np.ndindex(made.shape[:2])) / (made.shape[0] * made.shape[1])
+    return out
+
+
+for name, hint, wrong in [
+    ("data_set_mean", "over all images", lambda k: 0 * k + k.mean((0, 1, 2))),
+    ("position_mean", "images at each position", lambda k: 0 * k + k.mean(0)),
+    ("flat_kernels", "weights of a kernel are averaged", lambda k: 0 * k + k.mean((3, 4), keepdims=True)),
+    ("one_number", "weights of a kernel are averaged", lambda k: 0 * k + k.mean((1, 2, 3, 4), keepdims=True)),
+    ("groups_too", "groups are averaged too", lambda k: 0 * k + k.mean((1, 2, 5), keepdims=True)),
+    ("rows", "rows or the columns alone", lambda k: 0 * k + k.mean(1, keepdims=True)),
+    ("columns", "rows or the columns alone", lambda k: 0 * k + k.mean(2, keepdims=True)),
+    ("once", "once per image", lambda k: k.mean((1, 2))),
+    ("once_with_axes", "once per image", lambda k: k.mean((1, 2), keepdims=True)),
+    ("subtracted", "mean is subtracted", lambda k: k - k.mean((1, 2), keepdims=True)),
+    ("first_position", "kernel of one position", lambda k: 0 * k + k[:, :1, :1]),
+    (
+        "middle_position",
+        "kernel of one position",
+        lambda k: 0 * k + k[:, k.shape[1] // 2, k.shape[2] // 2][:, None, None],
+    ),
+    ("mirrored", "shuffled or sorted", lambda k: np.flip(k, (1, 2))),
+    ("median", ", got ", lambda k: 0 * k + np.median(k, (1, 2), keepdims=True)),
+    ("zeros", ", got 0 at", lambda k: 0 * k),
+    ("sum", ", got ", lambda k: 0 * k + k.sum((1, 2), keepdims=True)),
+    ("unchanged", ", got ", lambda k: k),
+    ("half_way", ", got ", lambda k: (k + k.mean((1, 2), keepdims=True)) / 2),
+    ("first_image", ", got ", lambda k: 0 * k + k[:1].mean((1, 2), keepdims=True)),
+]:
+    mistake("mean_kernels", hint, name)(wrong)
+
+right("mean_kernels", "zeros_plus")(lambda k: np.zeros_like(k) + k.mean((1, 2), keepdims=True))
+right("mean_kernels", "list")(lambda k: np.broadcast_to(k.mean((1, 2), keepdims=True), k.shape).tolist())
+right("mean_kernels", "einsum")(
+    lambda k: np.einsum("nijuvg,hw->nhwuvg", k, np.ones(k.shape[1:3])) / (k.shape[1] * k.shape[2])
+)
+
+
+@right("mean_kernels")
+def keras_mean(kernels):
+    from keras import ops
+
+    k = ops.convert_to_tensor(kernels, "float32")
+    return ops.broadcast_to(ops.mean(k, axis=(1, 2), keepdims=True), k.shape)
+
+
+@right("mean_kernels")
+def tiled(kernels):
+    return np.tile(kernels.mean((1, 2), keepdims=True), (1, *kernels.shape[1:3], 1, 1, 1))
+
+
+# effective_rank
+def centered(kernels):
+    rows = kernels.reshape(-1, kernels.shape[-1] ** 2)
+    return rows - rows.mean(0)
+
+
+def exp_entropy(values, log=np.log, exp=np.exp):
+    p = values / values.sum()
+    return exp(-np.sum(p * log(p)))
+
+
+@solution("effective_rank")
+def effective_rank(kernels):
+    return exp_entropy(np.linalg.svd(centered(kernels))[1])
+
+
+def singular(kernels):
+    return np.linalg.svd(centered(kernels))[1]
+
+
+def rows(kernels):
+    return kernels.reshape(-1, kernels.shape[-1] ** 2)
+
+
+for name, hint, wrong in [
+    ("not_centered", "mean kernel is not subtracted", lambda k: exp_entropy(np.linalg.svd(rows(k))[1])),
+    (
+        "centered_each",
+        "own mean is subtracted",
+        lambda k: exp_entropy(np.linalg.svd(rows(k - k.mean((3, 4), keepdims=True)))[1][:-1]),
+    ),
+    ("one_mean", "one number is subtracted", lambda k: exp_entropy(np.linalg.svd(rows(k - k.mean()))[1])),
+    ("variances", "shares of the variance", lambda k: exp_entropy(singular(k) ** 2)),
+    ("eigenvalues", "shares of the variance", lambda k: exp_entropy(np.linalg.eigvalsh(np.cov(rows(k).T)))),
+    ("entropy", "this is the entropy", lambda k: exp_entropy(singular(k), exp=lambda x: x)),
+    ("sign", "sign of the entropy", lambda k: 1 / effective_rank(k)),
+    ("bits", "different bases", lambda k: exp_entropy(singular(k), log=np.log2)),
+    ("two_to_the_nats", "different bases", lambda k: exp_entropy(singular(k), exp=np.exp2)),
+    ("matrix_rank", "counts the singular values", lambda k: np.linalg.matrix_rank(rows(k))),
+    ("participation", "participation ratio", lambda k: singular(k).sum() ** 2 / (singular(k) ** 2).sum()),
+    ("per_direction", "rank per direction", lambda k: effective_rank(k) / k.shape[-1] ** 2),
+    ("first_image", ", got ", lambda k: effective_rank(k[:1])),
+    ("mean_over_images", ", got ", lambda k: np.mean([effective_rank(k[i : i + 1]) for i in range(len(k))])),
+    ("stable_rank", ", got ", lambda k: (singular(k) ** 2).sum() / singular(k)[0] ** 2),
+    ("shares", "got shape", lambda k: singular(k) / singular(k).sum()),
+    ("largest", ", got ", lambda k: singular(k)[0]),
+    ("rows_as_kernels", ", got ", lambda k: exp_entropy(np.linalg.svd(k.reshape(-1, k.shape[-1]))[1])),
+]:
+    mistake("effective_rank", hint, name)(wrong)
+
+right("effective_rank", "bits_and_two")(lambda k: exp_entropy(singular(k), log=np.log2, exp=np.exp2))
+right("effective_rank", "product")(
+    lambda k: 1 / np.prod((singular(k) / singular(k).sum()) ** (singular(k) / singular(k).sum()))
+)
+
+
+@right("effective_rank")
+def the_package(kernels):
+    from involution_utils import effective_rank
+
+    return effective_rank(kernels)
+
+
+@right("effective_rank")
+def eigenvalues_of_the_covariance(kernels):
+    from scipy.stats import entropy
+
+    return np.exp(entropy(np.sqrt(np.linalg.eigvalsh(np.cov(rows(kernels).T)))))
+
+
+@right("effective_rank")
+def keras_svd(kernels):
+    from keras import ops
+
+    values = ops.svd(ops.convert_to_tensor(centered(kernels), "float32"), compute_uv=False)
+    return ops.exp(-ops.sum(values / ops.sum(values) * ops.log(values / ops.sum(values))))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exercises import mistake, right, solution
+from exercises import ANSWERS, mistake, right, solution
 
 
 # window_pairs
@@ -197,3 +197,159 @@ def jax_softmax(scores, inside):
     import jax
 
     return jax.nn.softmax(scores, axis=(2, 3), where=inside[..., None])
+
+
+# switch_kernels
+def at_middle(values):
+    return np.pad(np.asarray(values, float)[..., None, None], [(0, 0)] * np.ndim(values) + [(1, 1), (1, 1)])[..., None]
+
+
+@solution("switch_kernels")
+def switched_by_loops(image, threshold):
+    kernels = np.zeros((*image.shape, 3, 3, 1))
+    for i, j in np.ndindex(image.shape):
+        if image[i, j] > threshold:
+            kernels[i, j, 1, 1, 0] = 1
+        else:
+            kernels[i, j, :, :, 0] = 1 / 9
+    return kernels
+
+
+def switch(image, threshold, keep, mean):
+    return np.where((image > threshold)[..., None, None, None], keep, mean)
+
+
+ninth, middle, corner = np.full((3, 3, 1), 1 / 9), at_middle(1.0), np.eye(9)[0].reshape(3, 3, 1)
+
+for name, hint, wrong in [
+    ("exchanged", "bright and dark are exchanged", lambda x, t: switch(x, t, ninth, middle)),
+    ("sums", "weighs each by 1/9", lambda x, t: switch(x, t, middle, 9 * ninth)),
+    ("thirds", "weighs each by 1/9", lambda x, t: switch(x, t, middle, 3 * ninth)),
+    ("corner", "1 in the middle", lambda x, t: switch(x, t, corner, ninth)),
+    ("ones", "1 in the middle", lambda x, t: switch(x, t, 9 * ninth, ninth)),
+    ("pixel_for_kernel", "carry their pixel's value", lambda x, t: switch(x, t, at_middle(x), ninth)),
+    ("eight", "eight neighbors", lambda x, t: switch(x, t, middle, (9 * ninth - middle) / 8)),
+    (
+        "filtered",
+        "filtered image",
+        lambda x, t: np.where(
+            x > t,
+            x,
+            np.pad(x, 1)[:-2, :-2] / 9
+            + sum(np.pad(x, 1)[u : u + len(x), v : v + x.shape[1]] / 9 for u in range(3) for v in range(3) if u or v),
+        ),
+    ),
+    ("no_groups", "axis of the groups is missing", lambda x, t: switched_by_loops(x, t)[..., 0]),
+    ("one_kernel", "one kernel serves all", lambda x, t: switched_by_loops(np.full_like(x, x.mean()), t)),
+    ("always_mean", ", got ", lambda x, t: switch(x, 2, middle, ninth)),
+    ("fixed_threshold", ", got ", lambda x, t: switched_by_loops(x, 0.5)),
+    ("mean_of_the_window", ", got ", lambda x, t: switch(x, t, middle, ninth * x.mean())),
+    ("mask", "got an array of dtype bool", lambda x, t: x > t),
+    ("flat", "got shape", lambda x, t: switched_by_loops(x, t).reshape(*x.shape, 9)),
+    ("groups_first", "got shape", lambda x, t: np.moveaxis(switched_by_loops(x, t), -1, 2)),
+]:
+    mistake("switch_kernels", hint, name)(wrong)
+
+right("switch_kernels", "where")(lambda x, t: switch(x, t, middle, ninth))
+right("switch_kernels", "not_below")(lambda x, t: np.where(x[..., None, None, None] <= t, ninth, middle).tolist())
+
+
+@right("switch_kernels")
+def blended(image, threshold):
+    from keras import ops
+
+    bright = ops.cast(ops.convert_to_tensor(image) > threshold, "float32")[..., None, None, None]
+    return bright * middle.astype("float32") + (1 - bright) / 9
+
+
+# lookalike_kernels
+@solution("lookalike_kernels")
+def lookalike_by_loops(image, kernel_size, best=min, distance=lambda a, b: abs(a - b), itself=False):
+    (height, width), half = image.shape, kernel_size // 2
+    kernels = np.zeros((height, width, kernel_size, kernel_size, 1))
+    for i, j in np.ndindex(height, width):
+        taps = []
+        for u, v in np.ndindex(kernel_size, kernel_size):
+            y, x = i + u - half, j + v - half
+            if 0 <= y < height and 0 <= x < width and (itself or (y, x) != (i, j)):
+                taps.append((distance(image[y, x], image[i, j]), u, v))
+        kernels[(i, j, *best(taps)[1:], 0)] = 1
+    return kernels
+
+
+def with_zeros_around(image, kernel_size):
+    half = kernel_size // 2
+    found = lookalike_by_loops(np.pad(image, half), kernel_size)
+    return found[half:-half, half:-half]
+
+
+for name, hint, wrong in [
+    ("itself", "resembles itself most", lambda x, k: lookalike_by_loops(x, k, itself=True)),
+    ("outside", "as if a black pixel", with_zeros_around),
+    ("signed", "darkest or brightest", lambda x, k: lookalike_by_loops(x, k, distance=lambda a, b: a - b)),
+    ("farthest", "differs most", lambda x, k: lookalike_by_loops(x, k, best=max)),
+    ("brightest", "darkest or brightest", lambda x, k: lookalike_by_loops(x, k, distance=lambda a, b: -a)),
+    ("darkest", "darkest or brightest", lambda x, k: lookalike_by_loops(x, k, distance=lambda a, b: a)),
+    ("swapped", "rows and columns of the kernels", lambda x, k: lookalike_by_loops(x, k).swapaxes(2, 3)),
+    ("flipped", "flipped", lambda x, k: np.flip(lookalike_by_loops(x, k), (2, 3))),
+    ("no_groups", "axis of the groups is missing", lambda x, k: lookalike_by_loops(x, k)[..., 0]),
+    ("copied_value", ", got ", lambda x, k: lookalike_by_loops(x, k) * x[..., None, None, None]),
+    ("softmax", ", got ", lambda x, k: np.exp(-((x[..., None, None, None] - 0.5) ** 2)) + 0 * lookalike_by_loops(x, k)),
+    ("both", ", got ", lambda x, k: np.maximum(lookalike_by_loops(x, k), lookalike_by_loops(x, k, best=max))),
+    (
+        "window_of_three",
+        ", got ",
+        lambda x, k: np.pad(
+            lookalike_by_loops(x, 3), [(0, 0), (0, 0), ((k - 3) // 2,) * 2, ((k - 3) // 2,) * 2, (0, 0)]
+        ),
+    ),
+    (
+        "to_the_right",
+        ", got ",
+        lambda x, k: np.broadcast_to(np.eye(k * k)[k * k // 2 + 1].reshape(k, k, 1), (*x.shape, k, k, 1)),
+    ),
+    ("indices", "got shape", lambda x, k: lookalike_by_loops(x, k).reshape(*x.shape, -1).argmax(-1)),
+]:
+    mistake("lookalike_kernels", hint, name)(wrong)
+
+right("lookalike_kernels", "squares")(lambda x, k: lookalike_by_loops(x, k, distance=lambda a, b: (a - b) ** 2))
+right("lookalike_kernels", "list")(lambda x, k: lookalike_by_loops(x, k).tolist())
+
+
+@right("lookalike_kernels")
+def nan_padded(image, kernel_size):
+    half = kernel_size // 2
+    padded = np.pad(image, half, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel_size, kernel_size))
+    distances = abs(windows - image[..., None, None])
+    distances[..., half, half] = np.nan
+    nearest = np.nanmin(distances, axis=(2, 3), keepdims=True)
+    return (distances == nearest)[..., None].astype(float)
+
+
+# task_winners
+TASKS = ("fixed filter", "filter chosen by the center", "copy of the nearest neighbor")
+
+
+def winners(*operators):
+    return dict(zip(TASKS, operators, strict=True))
+
+
+ANSWERS["task_winners"] = winners("depthwise", "involution", "attention")
+right("task_winners", "capitals")(winners("Depthwise", " INVOLUTION", "Attention "))
+right("task_winners", "other_order")(dict(reversed(ANSWERS["task_winners"].items())))
+for name, hint, answer in [
+    ("involution_first", "need not look at the image", winners("involution", "involution", "attention")),
+    ("attention_first", "fixed filter may have weights", winners("attention", "involution", "attention")),
+    ("depthwise_second", "has one kernel, whatever", winners("depthwise", "depthwise", "attention")),
+    ("attention_second", "can look at the center", winners("depthwise", "attention", "attention")),
+    ("depthwise_third", "which neighbor it will be", winners("depthwise", "involution", "depthwise")),
+    ("involution_third", "the center cannot tell", winners("depthwise", "involution", "involution")),
+    ("convolution", "got 'convolution'", winners("convolution", "involution", "attention")),
+    ("partly_answered", "got None", winners("depthwise", None, "attention")),
+    ("list", "expected a dict with the keys", ["depthwise", "involution", "attention"]),
+    ("other_keys", "expected a dict with the keys", {"blur": "depthwise"}),
+    ("number", "expected a dict with the keys", 3),
+    ("list_of_one", "got ['involution']", winners("depthwise", ["involution"], "attention")),
+]:
+    mistake("task_winners", hint, name)(answer)

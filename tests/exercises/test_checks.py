@@ -16,8 +16,8 @@ from involution_utils import exercises
 
 CHECKS = sorted(name.removeprefix("check_") for name in dir(exercises) if name.startswith("check_"))
 
-NO_FUNCTIONS = {"parameter_count", "own_involution_layer"}
-FUNCTIONS = sorted(set(CHECKS) - NO_FUNCTIONS - {"fair_head"})  # judged by cases
+NO_FUNCTIONS = {"parameter_count", "own_involution_layer", "kernel_generator", "task_winners"}
+FUNCTIONS = sorted(set(CHECKS) - NO_FUNCTIONS - {"fair_head", "repaired_inn"})  # judged by cases
 
 
 def verdict(check, answer):
@@ -27,7 +27,7 @@ def verdict(check, answer):
 def hints(check):
     """Return the hints that name a mistake; the others show a case, and what was expected and received there."""
     found = {p.values[2] for p in MISTAKES if p.values[0] == check}
-    return {hint for hint in found if not re.search("got |raised |expected numbers", hint)}
+    return {hint for hint in found if not re.search("got |raised |expected numbers|expected a dict", hint)}
 
 
 def test_every_check_has_a_solution_and_three_mistakes():
@@ -196,3 +196,18 @@ def test_a_layer_without_a_call_is_a_stub():
 
     for stub in (WithoutCall, WithoutResult, Unfinished):
         assert verdict("own_involution_layer", stub).text.startswith("Not answered yet: ")
+
+
+def test_a_generator_is_judged_by_what_it_should_look_at():
+    from exercises.your_own import OneKernel, OwnPixel, PositionCode, WiderContext
+
+    check = exercises.check_kernel_generator
+    assert check(OwnPixel, looks_at="pixel")
+    assert check(WiderContext, looks_at="pixel")
+    assert check(PositionCode, looks_at="position")
+    assert "know where they are" in check(OwnPixel, looks_at="position").text
+    assert "know where they are" in check(WiderContext, looks_at="position").text
+    for looks_at in ("pixel", "neighbors", "position"):
+        assert "do not depend on the image" in check(OneKernel, looks_at=looks_at).text
+    with pytest.raises(ValueError, match='`looks_at` must be "pixel", "neighbors" or "position"'):
+        check(WiderContext, looks_at="image")

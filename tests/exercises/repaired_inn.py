@@ -1,0 +1,106 @@
+"""Networks of involutions as learners would repair them for notebook 03, and what is still wrong with others."""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from exercises import ANSWERS, mistake, right
+from involution_utils import Involution2D, involution_classifier, repaired_involution_classifier, small_rednet
+
+CHECK = "repaired_inn"
+
+
+def repaired(
+    size=(32, 32, 3), channels=64, groups=4, ratio=4, stem=None, before=(), head=layers.GlobalAveragePooling2D, last=()
+):
+    def build():
+        stack = [stem or layers.Conv2D(channels, 1, activation="relu"), *before]
+        stack += [Involution2D(kernel_size=7, groups=groups, reduction_ratio=ratio), layers.ReLU()]
+        stack += [layers.Conv2D(channels, 1, activation="relu"), layers.MaxPooling2D()]
+        stack += [Involution2D(kernel_size=3, groups=groups, reduction_ratio=ratio), layers.ReLU()]
+        stack += [head(), *(last or [layers.Dense(10)])]
+        return keras.Sequential([keras.Input(size), *stack])
+
+    return build
+
+
+ANSWERS[CHECK] = repaired()
+
+for name, build in [
+    ("any_size", repaired(size=(None, None, 3))),
+    ("largest", repaired(head=layers.GlobalMaxPooling2D)),
+    ("dense_stem", repaired(stem=layers.Dense(64))),
+    ("few_channels", repaired(channels=8, groups=2, ratio=2)),
+    ("regularized", repaired(before=[layers.BatchNormalization(), layers.Dropout(0.3)])),
+    ("two_dense", repaired(last=[layers.Dense(32, activation="relu"), layers.Dense(10)])),
+    ("model", repaired()()),
+    ("the_packages", lambda: repaired_involution_classifier()),
+]:
+    right(CHECK, name)(build)
+
+
+@right(CHECK)
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.blocks = [
+            keras.Sequential([layers.Conv2D(32, 1), Involution2D(kernel_size=5, groups=2, reduction_ratio=2)])
+            for _ in range(2)
+        ]
+        self.logits = layers.Dense(10)
+
+    def call(self, images):
+        for block in self.blocks:
+            images = ops.relu(block(images))
+        return self.logits(ops.mean(images, axis=(1, 2)))
+
+
+@right(CHECK)
+def residual():
+    inputs = keras.Input((32, 32, 3))
+    x = layers.Conv2D(16, 1)(inputs)
+    x = x + ops.relu(Involution2D(kernel_size=7, groups=4, reduction_ratio=2)(x))
+    x = layers.Flatten()(layers.GlobalAveragePooling2D(keepdims=True)(x))
+    return keras.Model(inputs, layers.Dense(10)(x))
+
+
+@right(CHECK)
+def first_involution_on_colors():
+    inputs = keras.Input((32, 32, 3))
+    x = ops.relu(Involution2D(kernel_size=3, groups=3, reduction_ratio=1)(inputs))
+    x = Involution2D(kernel_size=7, groups=4, reduction_ratio=4)(layers.Conv2D(32, 1)(x))
+    return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+
+
+def flat_after_pooling():
+    model = repaired()()
+    return keras.Sequential([*model.layers[:-2], layers.AveragePooling2D(16), layers.Flatten(), layers.Dense(10)])
+
+
+for name, hint, build in [
+    ("original", "still see three channels", lambda: involution_classifier()),
+    ("three_channels", "still see three channels", repaired(channels=3, groups=3, ratio=1)),
+    ("one_group", "still share one kernel", repaired(groups=1)),
+    ("one_hidden", "multiples of one pattern", repaired(ratio=64)),
+    ("one_hidden_of_large_ratio", "multiples of one pattern", repaired(ratio=1000)),
+    ("flatten", "still depends on the size", repaired(channels=16, ratio=2, head=layers.Flatten)),
+    ("pooled_for_32", "still depends on the size", flat_after_pooling),
+    ("eleven", "ten logits", repaired(last=[layers.Dense(11)])),
+    ("probabilities", "probabilities", repaired(last=[layers.Dense(10, activation="softmax")])),
+    ("softmax_layer", "probabilities", repaired(last=[layers.Dense(10), layers.Softmax()])),
+    ("relu_logits", "last layer has an activation", repaired(last=[layers.Dense(10, activation="relu")])),
+    ("sigmoid_logits", "last layer has an activation", repaired(last=[layers.Dense(10, activation="sigmoid")])),
+    ("no_pooling", "ten logits", repaired(head=layers.Identity)),
+    ("too_large", "parameters, more than 50,000", repaired(channels=256, groups=16)),
+    ("stem_of_three", "is a convolution wider than 1x1", repaired(stem=layers.Conv2D(64, 3, padding="same"))),
+    ("depthwise", "is a convolution wider than 1x1", repaired(before=[layers.DepthwiseConv2D(3, padding="same")])),
+    ("rednet", "is a convolution wider than 1x1", lambda: small_rednet()),
+    ("cnn", "no `Involution2D`", lambda: keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(64, 1)])),
+    ("size_of_imagenet", "the model's input is 224 x 224", repaired(size=(224, 224, 3))),
+    ("gray", "model's input has 1", repaired(size=(32, 32, 1))),
+    ("vectors", "one batch (None, height, width, 3)", lambda: keras.Sequential([keras.Input((3,)), layers.Dense(10)])),
+    ("layer", "got an Involution2D", lambda: Involution2D(kernel_size=7, groups=4)),
+    ("array", "got an array of dtype float64", lambda: np.ones(3)),
+    ("too_many_groups", "building the model raised ", repaired(groups=5)),
+]:
+    mistake(CHECK, hint, name)(build)

@@ -1,0 +1,438 @@
+"""Answers to the exercises of notebook 07, right ones and wrong ones."""
+
+import math
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from exercises import ANSWERS, mistake, right, solution
+
+# kernel_generator
+
+
+class WiderContext(layers.Layer):
+    """The solution; the mistakes override one of its steps."""
+
+    def __init__(self, kernel_size, groups):
+        super().__init__()
+        self.numbers = kernel_size**2 * groups
+        self.mean = layers.AveragePooling2D(3, strides=1, padding="same")
+        self.hidden = layers.Conv2D(4, 1, activation="relu")
+        self.span = layers.Conv2D(self.numbers, 1)
+
+    def call(self, images):
+        return self.span(self.hidden(self.mean(images)))
+
+
+ANSWERS["kernel_generator"] = WiderContext
+
+
+@right("kernel_generator")
+def sequential(kernel_size, groups):
+    return keras.Sequential(
+        [layers.Conv2D(8, 3, padding="same"), layers.BatchNormalization(), layers.ReLU(), layers.Dense(18)]
+    )
+
+
+@right("kernel_generator")
+def the_packages_attention(kernel_size, groups):
+    from involution_utils import AttentionKernelGenerator
+
+    return AttentionKernelGenerator(kernel_size=kernel_size, groups=groups)
+
+
+@right("kernel_generator")
+class MixtureOfFixedKernels(layers.Layer):
+    def __init__(self, k, g, count=5):
+        super().__init__()
+        self.shares, self.k, self.g = layers.Conv2D(count, 5, padding="same", activation="softmax"), k, g
+        self.patterns = self.add_weight(shape=(count, k * k * g), initializer="glorot_uniform")
+
+    def call(self, x):
+        return ops.matmul(self.shares(x), self.patterns)
+
+
+@right("kernel_generator")
+class WholeImage(WiderContext):
+    def call(self, images):
+        context = ops.mean(images, axis=(1, 2), keepdims=True)
+        return self.span(self.hidden(images)) * ops.sigmoid(self.span(self.hidden(context)))
+
+
+@mistake("kernel_generator", "own pixel alone")
+class OwnPixel(WiderContext):
+    def call(self, images):
+        return self.span(self.hidden(images))
+
+
+@mistake("kernel_generator", "own pixel alone")
+def the_packages(kernel_size, groups):
+    from involution_utils import KernelGenerator
+
+    return KernelGenerator(kernel_size=kernel_size, groups=groups)
+
+
+@mistake("kernel_generator", "do not depend on the image")
+class OneKernel(WiderContext):
+    def call(self, images):
+        return self.span(self.hidden(self.mean(ops.ones_like(images))))
+
+
+@mistake("kernel_generator", "reads the numbers of a kernel from one axis")
+class Unfolded(WiderContext):
+    def call(self, images):
+        return ops.reshape(super().call(images), (-1, *images.shape[1:3], 3, 3, 2))
+
+
+@mistake("kernel_generator", "each of the 2 groups has a kernel")
+class OneGroup(WiderContext):
+    def __init__(self, kernel_size, groups):
+        super().__init__(kernel_size, 1)
+
+
+@mistake("kernel_generator", "not a channel, has a kernel")
+class KernelPerChannel(WiderContext):
+    def __init__(self, kernel_size, groups):
+        super().__init__(kernel_size, 8)
+
+
+@mistake("kernel_generator", "each position has a kernel of its own")
+class KernelPerImage(WiderContext):
+    def call(self, images):
+        return ops.mean(super().call(images), axis=(1, 2))
+
+
+@mistake("kernel_generator", "18), 3 * 3 * 2 numbers per position, got (4, 4, 5, 18)")
+class Valid(WiderContext):
+    def __init__(self, kernel_size, groups):
+        super().__init__(kernel_size, groups)
+        self.mean = layers.AveragePooling2D(3, strides=1)
+
+
+@mistake("kernel_generator", "3 * 3 * 2 numbers per position, got (4, 6, 7, 8)")
+class Images(WiderContext):
+    def call(self, images):
+        return self.mean(images)
+
+
+@mistake("kernel_generator", "for images of shape (4, 9, 5, 8) your generator raised")
+class OneSize(WiderContext):
+    def call(self, images):
+        return ops.reshape(super().call(images), (4, 6, 7, 18))
+
+
+@mistake("kernel_generator", "no weights to learn")
+class NothingToLearn(WiderContext):
+    def __init__(self, kernel_size, groups):
+        layers.Layer.__init__(self)
+
+    def call(self, images):
+        shifted = ops.roll(images, 1, axis=1)
+        return ops.tile(ops.mean(images * shifted, axis=-1, keepdims=True), (1, 1, 1, 18))
+
+
+@mistake("kernel_generator", "no gradient reaches its weights")
+class Rounded(WiderContext):
+    def call(self, images):
+        return ops.round(super().call(images))
+
+
+@mistake("kernel_generator", "no gradient reaches its weights")
+class Stopped(WiderContext):
+    def call(self, images):
+        return ops.stop_gradient(super().call(images))
+
+
+@mistake("kernel_generator", "for images of shape (4, 6, 7, 8) your generator raised AttributeError")
+class Forgetful(WiderContext):
+    def call(self, images):
+        return self.context(images)
+
+
+@mistake("kernel_generator", "of a model, which does not know the size of the batch, it raised")
+class FixedBatch(WiderContext):
+    def call(self, images):
+        return ops.stack([super(FixedBatch, self).call(images[i : i + 1])[0] for i in range(images.shape[0])])
+
+
+@mistake("kernel_generator", "making the layer with kernel_size=3, groups=2 raised TypeError")
+class NoArguments(WiderContext):
+    def __init__(self):
+        super().__init__(3, 2)
+
+
+@mistake("kernel_generator", "got a tuple")
+class WithContext(WiderContext):
+    def call(self, images):
+        return super().call(images), images
+
+
+mistake("kernel_generator", "class or a function that makes the layer; got a WiderContext", "instance")(
+    WiderContext(3, 2)
+)
+mistake("kernel_generator", "expected a Keras layer, got an array", "array")(lambda kernel_size, groups: np.ones(18))
+
+
+class PositionCode(WiderContext):
+    def call(self, images):
+        rows = ops.cumsum(ops.ones_like(images[..., :1]), axis=1)
+        return self.span(self.hidden(images)) * rows
+
+
+# involution_parameters_nd
+@solution("involution_parameters_nd")
+def involution_parameters_nd(axes, channels, kernel_size, groups, reduction_ratio):
+    hidden, taps = channels // reduction_ratio, kernel_size**axes * groups
+    return (channels * hidden + hidden) + 2 * hidden + (hidden * taps + taps)
+
+
+def of_generator(n, c, k, g, r, taps=None, norm=2, biases=1):
+    taps = (taps or k**n) * g
+    return c * (c // r) + biases * (c // r) + norm * (c // r) + taps * (c // r) + biases * taps
+
+
+for name, hint, wrong in [
+    ("two_axes", "always kernels over two", lambda n, c, k, g, r: of_generator(n, c, k, g, r, k * k)),
+    ("times", "not n times K", lambda n, c, k, g, r: of_generator(n, c, k, g, r, k * n)),
+    ("one_axis", "these are kernels over one", lambda n, c, k, g, r: of_generator(n, c, k, g, r, k)),
+    ("no_groups", "groups have no effect", lambda n, c, k, g, r: of_generator(n, c, k, 1, r)),
+    ("no_norm", "scale and a shift", lambda n, c, k, g, r: of_generator(n, c, k, g, r, norm=0)),
+    ("moving", "moving mean", lambda n, c, k, g, r: of_generator(n, c, k, g, r, norm=4)),
+    ("all_to_the_power", "only the kernels grow", lambda n, c, k, g, r: of_generator(n, c, k, g, r) ** n),
+    ("all_times_axes", "only the kernels grow", lambda n, c, k, g, r: of_generator(n, c, k, g, r) * n),
+    ("no_biases", ", got ", lambda n, c, k, g, r: of_generator(n, c, k, g, r, biases=0)),
+    ("groups_to_the_power", ", got ", lambda n, c, k, g, r: of_generator(n, c, k, g**n, r)),
+    ("power_turned_around", ", got ", lambda n, c, k, g, r: of_generator(n, c, k, g, r, n**k)),
+    ("kernel_per_channel", ", got ", lambda n, c, k, g, r: of_generator(n, c, k, c, r)),
+    ("convolution", ", got ", lambda n, c, k, g, r: k**n * c * c + c),
+    ("generated", ", got ", lambda n, c, k, g, r: k**n * g),
+]:
+    mistake("involution_parameters_nd", hint, name)(wrong)
+
+right("involution_parameters_nd", "float")(lambda n, c, k, g, r: c / r * (c + 3) + float(k) ** n * g * (c / r + 1))
+
+
+@right("involution_parameters_nd")
+def product_of_sizes(axes, channels, kernel_size, groups, reduction_ratio):
+    shapes = [(channels, channels // reduction_ratio), *[(channels // reduction_ratio,)] * 3]
+    shapes += [(channels // reduction_ratio, *[kernel_size] * axes, groups), (*[kernel_size] * axes, groups)]
+    return sum(map(math.prod, shapes))
+
+
+# signal_involution
+@solution("signal_involution")
+def involve_signal(signal, kernels, start=None, group=None, step=None, tap=None, outside=None):
+    (steps, channels), (_, size, groups) = signal.shape, kernels.shape
+    start, group = start or (lambda t: t - size // 2), group or (lambda c: c * groups // channels)
+    step, tap = step or (lambda t: t), tap or (lambda u: u)
+    out = np.zeros((steps, channels))
+    for t, c, u in np.ndindex(steps, channels, size):
+        at = start(t) + u
+        if outside:
+            at = outside(at, steps)
+        if 0 <= at < steps:
+            out[t, c] += signal[at, c] * kernels[step(t), tap(u), group(c)]
+    return out
+
+
+def summed(x, k):
+    parts = np.split(involve_signal(x, k), k.shape[2], axis=1)
+    return np.concatenate([np.repeat(p.sum(1, keepdims=True), p.shape[1], 1) for p in parts], 1)
+
+
+for name, hint, wrong in [
+    ("flipped", "flipped", lambda x, k: involve_signal(x, k, tap=lambda u: k.shape[1] - 1 - u)),
+    ("interleaved", "interleaved", lambda x, k: involve_signal(x, k, group=lambda c: c % k.shape[2])),
+    ("starts", "windows start", lambda x, k: involve_signal(x, k, start=lambda t: t)),
+    ("causal", "windows end", lambda x, k: involve_signal(x, k, start=lambda t: t - k.shape[1] + 1)),
+    ("convolution", "first step serves every", lambda x, k: involve_signal(x, k, step=lambda t: 0)),
+    ("first_group", "group 0 serves all", lambda x, k: involve_signal(x, k, group=lambda c: 0)),
+    ("summed", "channels are summed", summed),
+    ("circular", "at its other end", lambda x, k: involve_signal(x, k, outside=lambda i, n: i % n)),
+    ("edge", "last value", lambda x, k: involve_signal(x, k, outside=lambda i, n: min(max(i, 0), n - 1))),
+    ("averaged", "averaged", lambda x, k: involve_signal(x, k) / k.shape[1]),
+    ("valid", "got shape", lambda x, k: involve_signal(x, k)[k.shape[1] // 2 : len(x) - k.shape[1] // 2]),
+    ("kernel_of_the_tap", ", got ", lambda x, k: involve_signal(x, k[::-1])),
+    ("middle_kernel", ", got ", lambda x, k: involve_signal(x, k, step=lambda t: len(x) // 2)),
+    ("softmax", ", got ", lambda x, k: involve_signal(x, np.exp(k) / np.exp(k).sum(1, keepdims=True))),
+    ("last_group", ", got ", lambda x, k: involve_signal(x, k, group=lambda c: k.shape[2] - 1)),
+    ("residual", ", got ", lambda x, k: involve_signal(x, k) + x),
+    ("transposed", "got shape", lambda x, k: involve_signal(x, k).T),
+]:
+    mistake("signal_involution", hint, name)(wrong)
+
+right("signal_involution", "lists")(lambda x, k: involve_signal(x, k).tolist())
+
+
+@right("signal_involution")
+def shifts(signal, kernels):
+    half, spread = kernels.shape[1] // 2, np.repeat(kernels, signal.shape[1] // kernels.shape[2], axis=2)
+    padded = np.pad(signal, [(half, half), (0, 0)])
+    return sum(padded[u : u + len(signal)] * spread[:, u] for u in range(kernels.shape[1]))
+
+
+@right("signal_involution")
+def as_a_band_matrix(signal, kernels):
+    steps, half = len(signal), kernels.shape[1] // 2
+    columns = []
+    for channel in range(signal.shape[1]):
+        band = np.zeros((steps, steps + 2 * half))
+        for t in range(steps):
+            band[t, t : t + kernels.shape[1]] = kernels[t, :, channel * kernels.shape[2] // signal.shape[1]]
+        columns.append(band[:, half : half + steps] @ signal[:, channel])
+    return np.stack(columns, axis=1)
+
+
+@right("signal_involution")
+def tensors(signal, kernels):
+    half = kernels.shape[1] // 2
+    spread = ops.repeat(ops.cast(kernels, "float32"), signal.shape[1] // kernels.shape[2], axis=2)
+    padded = ops.pad(ops.cast(signal, "float32"), [(half, half), (0, 0)])
+    windows = ops.stack([padded[u : u + len(signal)] for u in range(kernels.shape[1])], axis=1)
+    return ops.sum(windows * spread, axis=1)
+
+
+# logit_map_shape
+@solution("logit_map_shape")
+def logit_map_shape(height, width, classes, strides):
+    for stride in strides:
+        height, width = math.ceil(height / stride), math.ceil(width / stride)
+    return height, width, classes
+
+
+def divided(h, w, c, s, divide):
+    for stride in s:
+        h, w = divide(h, stride), divide(w, stride)
+    return h, w, c
+
+
+for name, hint, wrong in [
+    ("floor", "rounded up, not down", lambda h, w, c, s: divided(h, w, c, s, lambda n, d: n // d)),
+    ("fraction", "whole number", lambda h, w, c, s: divided(h, w, c, s, lambda n, d: n / d)),
+    ("no_strides", "strides have no effect", lambda h, w, c, s: (h, w, c)),
+    ("first_alone", "all layers count", lambda h, w, c, s: logit_map_shape(h, w, c, s[:1])),
+    ("last_alone", "all layers count", lambda h, w, c, s: logit_map_shape(h, w, c, s[-1:])),
+    ("added", "do not add up", lambda h, w, c, s: logit_map_shape(h, w, c, [sum(s)]) if s else (h, w, c)),
+    ("exchanged", "height and width are exchanged", lambda h, w, c, s: logit_map_shape(w, h, c, s)),
+    ("classes_first", "classes are the last axis", lambda h, w, c, s: (c, *logit_map_shape(h, w, c, s)[:2])),
+    ("one_answer", "one answer per image", lambda h, w, c, s: (1, 1, c)),
+    ("no_classes", "got shape (2,)", lambda h, w, c, s: logit_map_shape(h, w, c, s)[:2]),
+    ("batch", "got shape (4,)", lambda h, w, c, s: (1, *logit_map_shape(h, w, c, s))),
+    ("floor_of_the_product", "rounded up, not down", lambda h, w, c, s: (h // math.prod(s), w // math.prod(s), c)),
+    ("valid", ", got ", lambda h, w, c, s: divided(h, w, c, s, lambda n, d: (n - 3) // d + 1)),
+    ("rows_alone", ", got ", lambda h, w, c, s: (logit_map_shape(h, w, c, s)[0], w, c)),
+    ("one_stride_per_axis", ", got ", lambda h, w, c, s: (-(-h // (s or [1])[0]), -(-w // (s or [1])[-1]), c)),
+    ("plus_one", ", got ", lambda h, w, c, s: divided(h, w, c, s, lambda n, d: n // d + 1)),
+    ("sizes_squared", ", got ", lambda h, w, c, s: logit_map_shape(h, h, c, s)),
+]:
+    mistake("logit_map_shape", hint, name)(wrong)
+
+right("logit_map_shape", "product")(lambda h, w, c, s: [-(-h // math.prod(s)), -(-w // math.prod(s)), c])
+right("logit_map_shape", "ranges")(
+    lambda h, w, c, s: np.array([len(range(0, h, math.prod(s))), len(range(0, w, math.prod(s))), c])
+)
+
+
+@right("logit_map_shape")
+def asked_of_keras(height, width, classes, strides):
+    model = keras.Sequential([keras.Input((None, None, 3))])
+    for stride in strides:
+        model.add(layers.Conv2D(4, 3, strides=stride, padding="same"))
+    model.add(layers.Dense(classes))
+    return model.compute_output_shape((1, height, width, 3))[1:]
+
+
+# mean_iou
+@solution("mean_iou")
+def mean_iou(truth, predicted, classes):
+    shares = []
+    for number in range(classes):
+        a, b = truth == number, predicted == number
+        if (a | b).any():
+            shares.append((a & b).sum() / (a | b).sum())
+    return sum(shares) / len(shares)
+
+
+def per_class(below, absent=None):
+    def measure(truth, predicted, classes):
+        shares = []
+        for number in range(classes):
+            a, b = truth == number, predicted == number
+            if (a | b).any():
+                shares.append((a & b).sum() / max(below(a, b), 1))
+            elif absent is not None:
+                shares.append(absent)
+        return np.mean(shares)
+
+    return measure
+
+
+def union(a, b):
+    return (a | b).sum()
+
+
+for name, hint, wrong in [
+    ("accuracy", "share of right pixels", lambda t, p, c: np.mean(t == p)),
+    ("pooled", "classes are pooled", lambda t, p, c: (t == p).sum() / (2 * t.size - (t == p).sum())),
+    ("absent_0", "occur nowhere count as 0", per_class(union, 0)),
+    ("absent_1", "occur nowhere count as 1", per_class(union, 1)),
+    ("added_below", "counted twice below", per_class(lambda a, b: a.sum() + b.sum())),
+    ("dice", "Dice coefficient", per_class(lambda a, b: (a.sum() + b.sum()) / 2)),
+    ("foreground", "class 0 is left out", lambda t, p, c: mean_iou(t - 1, p - 1, c - 1)),
+    ("sum", "a sum over the classes", lambda t, p, c: mean_iou(t, p, c) * len(set(t.ravel()) | set(p.ravel()))),
+    ("percent", "percentage", lambda t, p, c: 100 * mean_iou(t, p, c)),
+    (
+        "truth_alone",
+        "only classes of the truth",
+        lambda t, p, c: np.mean([((t == k) & (p == k)).sum() / ((t == k) | (p == k)).sum() for k in set(t.ravel())]),
+    ),
+    ("smoothed", ", got ", per_class(lambda a, b: union(a, b) + 1)),
+    ("error", ", got ", lambda t, p, c: 1 - mean_iou(t, p, c)),
+    ("best_class", ", got ", lambda t, p, c: max(mean_iou(t == k, p == k, 2) for k in range(c))),
+    (
+        "median",
+        ", got ",
+        lambda t, p, c: np.median([((t == k) & (p == k)).sum() / max(union(t == k, p == k), 1) for k in range(c)]),
+    ),
+    (
+        "per_class",
+        "got shape",
+        lambda t, p, c: [((t == k) & (p == k)).sum() / max(union(t == k, p == k), 1) for k in range(c)],
+    ),
+    ("larger_area", ", got ", per_class(lambda a, b: max(a.sum(), b.sum()))),
+    (
+        "weighted",
+        ", got ",
+        lambda t, p, c: sum(
+            (t == k).mean() * ((t == k) & (p == k)).sum() / max(union(t == k, p == k), 1) for k in range(c)
+        ),
+    ),
+    ("background_against_rest", ", got ", lambda t, p, c: mean_iou(t > 0, p > 0, 2)),
+]:
+    mistake("mean_iou", hint, name)(wrong)
+
+
+@right("mean_iou")
+def by_confusion_matrix(truth, predicted, classes):
+    table = np.zeros((classes, classes))
+    np.add.at(table, (truth.ravel(), predicted.ravel()), 1)
+    both, either = np.diag(table), table.sum(0) + table.sum(1) - np.diag(table)
+    return (both[either > 0] / either[either > 0]).mean()
+
+
+@right("mean_iou")
+def one_hot(truth, predicted, classes):
+    a, b = (ops.one_hot(ops.reshape(x, -1), classes) for x in (truth, predicted))
+    both, either = ops.sum(a * b, 0), ops.sum(ops.maximum(a, b), 0)
+    occurs = ops.cast(either > 0, "float32")
+    return ops.sum(both / ops.maximum(either, 1)) / ops.sum(occurs)
+
+
+@right("mean_iou")
+def nan_mean(truth, predicted, classes):
+    shares = [
+        ((truth == k) & (predicted == k)).sum() / np.float64(((truth == k) | (predicted == k)).sum())
+        for k in range(classes)
+    ]
+    return np.nanmean(shares)
