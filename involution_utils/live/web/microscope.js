@@ -1,0 +1,272 @@
+"use strict";
+// The kernel microscope: what the hand does changes `state`, and `update` draws the page from it.
+
+// ------------------------------------------------------------------------------------------------------------ drawing
+
+/** Frame a window, and the cell in its middle, on a picture of the layer's input (`height` x `width` cells). */
+function frames(node, point, kind) {
+  const [row, column] = positionAt(node, point), { shape } = inputOf(node);
+  const rect = (name, y, x, height, width) => build("rect", { class: name, y, x, height, width });
+  const extent = [0, 1].map((axis) => (node.size[axis] - 1) * node.dilation[axis] + 1);
+  const top = row * node.strides[0] - node.before[0], left = column * node.strides[1] - node.before[1];
+  const clip = (start, length, limit) => [Math.max(0, start), Math.min(limit, start + length) - Math.max(0, start)];
+  const [y, height] = clip(top, extent[0], shape[0]), [x, width] = clip(left, extent[1], shape[1]);
+  const middle = rect(kind === "pinned" ? "pinned cell" : "cell", top + Math.floor(extent[0] / 2), left + Math.floor(extent[1] / 2), 1, 1);
+  return [rect("halo", y, x, height, width), rect(kind, y, x, height, width), middle];
+}
+
+function overlay(node) {
+  const { shape } = inputOf(node);
+  const marks = [...(state.pin ? frames(node, state.pin, "pinned") : []), ...frames(node, state.point, "window")];
+  return build("svg", { viewBox: `0 0 ${shape[1]} ${shape[0]}`, preserveAspectRatio: "none", "aria-hidden": "true" }, ...marks);
+}
+
+function drawImage() {
+  const node = layer(), [row, column] = positionAt(node, state.point);
+  const canvas = build("canvas", { "aria-hidden": "true" });
+  paintPixels(canvas, images[state.image].pixels, WIDTH, CHANNELS);
+  byId("stage").replaceChildren(canvas, overlay(node));
+  const text = `Row ${row + 1} of ${node.shape[0]}, column ${column + 1} of ${node.shape[1]} of ${node.name}. The frame is its ${node.size.join(" × ")} window.`;
+  byId("place").textContent = `${text} Click to stay there.`;
+  return text;
+}
+
+function drawMaps() {
+  const node = layer(), own = ownKernels(node);
+  const mode = own ? state.mode : "output", per = mode === "output" ? [state.group] : Array.from({ length: node.groups }, (_, group) => group);
+  const values = per.map((group) => mapOf(node, mode, group)), most = mode === "like" ? 1 : greatest(values.flat());
+  const maps = byId("maps"), shown = values.slice(0, 12);
+  maps.classList.toggle("single", shown.length === 1);
+  if (maps.children.length !== shown.length) {
+    maps.replaceChildren(...shown.map(() => build("div", { class: "map" }, build("div", {}, build("canvas", { role: "img" })), build("span"))));
+  }
+  shown.forEach((numbers, i) => {
+    const map = maps.children[i], canvas = map.querySelector("canvas"), name = mode === "output" ? `channel ${outputChannel() + 1}` : `group ${per[i] + 1}`;
+    paint(canvas, numbers, node.shape[1], (value) => diverging(value / (most || 1)));
+    const low = numbers.reduce((a, b) => Math.min(a, b)), high = numbers.reduce((a, b) => Math.max(a, b));
+    canvas.setAttribute("aria-label", `${MODES[mode][0]}, ${name}: from ${short(low)} to ${short(high)} over ${node.shape[0]} × ${node.shape[1]} positions`);
+    map.classList.toggle("chosen", mode !== "output" && per[i] === state.group && shown.length > 1);
+    map.querySelector("span").textContent = name;
+    map.querySelector("svg")?.remove();
+    const spot = (point, kind) => { const [y, x] = positionAt(node, point); return build("rect", { class: kind, x, y, width: 1, height: 1 }); };
+    const marks = [state.pin && spot(state.pin, "pinned"), spot(state.point, "window")];
+    canvas.after(build("svg", { viewBox: `0 0 ${node.shape[1]} ${node.shape[0]}`, preserveAspectRatio: "none", "aria-hidden": "true" }, ...marks));
+  });
+  fillBar(byId("map-bar"), most);
+  byId("modes").hidden = !own;
+  byId("map-about").textContent = (own ? "" : `${kindOf(node)} uses the same kernels at every position. `) + MODES[mode][1] + (values.length > 12 ? " The first 12 groups are shown." : "");
+}
+
+const kindOf = (node) => ({ involution: "Involution", static: node.groups === node.shape[2] ? "Depthwise convolution" : "This layer, with one kernel per group of channels,", convolution: "Convolution" })[node.op];
+const outputChannel = () => (layer().op === "convolution" ? state.group : state.channel);
+
+function drawClasses() {
+  const was = network.probabilities(before.logits), is = network.probabilities(now.logits), names = DATA.classNames;
+  const rank = (shares) => [...shares.keys()].sort((a, b) => shares[b] - shares[a]);
+  const order = rank(is), shown = names.length <= 12 ? [...names.keys()] : order.slice(0, 10), changes = state.change !== "trained";
+  byId("classes").tBodies[0].replaceChildren(...shown.map((i) => {
+    const bar = build("i"), mark = build("b");
+    bar.style.width = `${100 * is[i]}%`;
+    mark.style.left = `calc(${100 * was[i]}% - 1px)`;
+    return build("tr", { class: i === order[0] ? "first" : false }, build("th", { scope: "row" }, names[i]), build("td", { class: "track", "aria-hidden": "true" }, build("div", {}, bar, changes && now !== before ? mark : null)), build("td", {}, percent(is[i])));
+  }));
+  const top = order[0], had = rank(was)[0], image = images[state.image];
+  const label = image.label === undefined ? "" : ` Its label is ${names[image.label] ?? image.label}.`;
+  byId("verdict").textContent = `${image.name}: ${names[top]}, ${percent(is[top])}.${label}${now !== before ? " The upright lines are what it says as trained." : ""}`;
+  let text = "Each layer with involution makes a kernel per position. Freeze them, and the network has only the image's content, not its positions, to go by.";
+  if (changes) {
+    const where = state.scope === "all" ? "all involutions" : layer().name, how = state.change === "dataset" ? `${CHANGES.dataset[1]}, the mean over ${DATA.datasetName ?? `this page's ${images.filter((i) => !i.own).length} images`}` : CHANGES[state.change][1];
+    text = now === before ? `${layer().name} makes no kernels from the image: choose a layer with involution, or all of them.`
+      : `In ${where}, ${how}: the network says ${names[top]} (${percent(is[top])})${top === had ? `, as before (${percent(was[top])}).` : `; as trained it said ${names[had]} (${percent(was[had])}).`}`;
+  }
+  byId("changed").textContent = text;
+  return `${names[top]}, ${percent(is[top])}`;
+}
+
+function drawInside() {
+  const node = layer(), position = positionAt(node, state.point), groups = groupsOf(node), window = node.size[1];
+  const generator = node.generator, hidden = generator && Array.from(now.hidden[node.name].subarray((position[0] * node.shape[1] + position[1]) * generator.hidden).subarray(0, generator.hidden));
+  byId("step-vector").hidden = !hidden;
+  if (hidden) {
+    const attention = generator.kind === "attention", dead = hidden.filter((value) => value === 0).length;
+    byId("vector-title").textContent = attention ? "The query" : "The hidden vector";
+    fillGrid(byId("vector"), hidden, Math.min(4, hidden.length), greatest(now.hidden[node.name]), { label: byId("vector-title").textContent });
+    byId("vector-about").textContent = attention
+      ? `The pixel's ${inputOf(node).shape[2]} channels become ${hidden.length} numbers, which are compared with the keys of the window.`
+      : `The pixel's ${inputOf(node).shape[2]} channels, reduced to ${hidden.length} numbers; ReLU sets negative ones to zero (${dead} here).`;
+  }
+  const from = Math.floor(state.group / 8) * 8, list = Array.from({ length: Math.min(8, groups - from) }, (_, i) => from + i);
+  const all = ownKernels(node) ? now.kernels[node.name] : node.kernel, most = greatest(all), box = byId("kernels");
+  const part = node.op === "convolution" ? "filter" : "group";
+  byId("kernels-title").textContent = node.op === "convolution" ? `Learned kernels for input channel ${state.channel + 1}, the same everywhere` : ownKernels(node) ? "The kernels made for this position" : "Learned kernels, the same everywhere";
+  if (box.children.length !== list.length) {
+    box.replaceChildren(...list.map((_, i) => build("button", { type: "button", onclick: () => choose({ group: Number(box.children[i].dataset.group) }) }, build("table", { class: "grid", "aria-hidden": "true" }), build("span"))));
+  }
+  list.forEach((group, i) => {
+    const button = box.children[i], kernel = kernelAt(node, position, group, state.channel), [first, count] = channelsOf(node, group);
+    fillGrid(button.querySelector("table"), kernel, window, most, { numbers: false });
+    button.dataset.group = group;
+    button.setAttribute("aria-pressed", group === state.group);
+    button.querySelector("span").textContent = node.op === "convolution" || count === 1 ? `${part} ${group + 1}` : `group ${group + 1}: channels ${first + 1}–${first + count}`;
+    button.setAttribute("aria-label", `Kernel of ${part} ${group + 1}: sum ${short(kernel.reduce((a, b) => a + b, 0))}, center ${short(kernel[Math.floor(kernel.length / 2)])}`);
+  });
+  fillBar(byId("kernel-bar"), most);
+  byId("kernels-about").textContent = ownKernels(node)
+    ? `${hidden && generator.kind === "attention" ? "Query times key under each tap, through a softmax: positive weights that add up to one." : `A learned matrix turns the hidden vector into ${groups} × ${node.size.join(" × ")} weights.`} Blue is negative, red positive; one scale for the whole image.`
+    : `Blue is negative, red positive.${groups > 8 ? ` ${part[0].toUpperCase() + part.slice(1)}s ${from + 1} to ${from + list.length} of ${groups}; choose others below.` : ""}`;
+  drawProducts(node, position, part);
+}
+
+function drawProducts(node, position, part) {
+  const window = windowAt(node, position, state.channel), kernel = kernelAt(node, position, state.group, state.channel), columns = node.size[1];
+  const products = window.map((value, i) => value * kernel[i]), sum = dot(window, kernel);
+  const output = now.outputs[node.name].data[(position[0] * node.shape[1] + position[1]) * node.shape[2] + outputChannel()];
+  byId("products-title").textContent = "Window × kernel, added up";
+  fillGrid(byId("window-grid"), window, columns, greatest(window.map((v) => v || 0)), { label: `Window, channel ${state.channel + 1}` });
+  fillGrid(byId("kernel-grid"), kernel, columns, greatest(kernel), { label: `Kernel, ${part} ${state.group + 1}` });
+  fillGrid(byId("product-grid"), products, columns, greatest(products.map((v) => v || 0)), { label: "Products" });
+  byId("total").replaceChildren("sum = ", build("strong", {}, short(sum)));
+  byId("products-about").textContent = node.op === "convolution"
+    ? `A convolution adds these sums over its ${channelsOf(node, state.group)[1]} input channels${node.bias ? " and a bias" : ""}: output ${short(output)} in filter ${state.group + 1}.`
+    : `The sum${node.bias ? ", plus a bias," : ""} is the output at this position in channel ${state.channel + 1}: ${short(output)}. Cells outside the image count as zero.`;
+}
+
+function drawPair() {
+  byId("pair").hidden = byId("unpin").hidden = !state.pin;
+  const node = layer();
+  if (!state.pin) {
+    byId("pair-about").textContent = "Pin a position, move on, and see how the two kernels differ.";
+    return;
+  }
+  const [here, pinned] = [state.point, state.pin].map((point) => kernelAt(node, positionAt(node, point), state.group, state.channel)), most = greatest([...here, ...pinned]);
+  const gap = here.map((value, i) => value - pinned[i]);
+  [["here-grid", here, "Kernel here"], ["pinned-grid", pinned, "Pinned kernel"], ["difference-grid", gap, "Difference"]].forEach(([id, values, label]) => fillGrid(byId(id), values, node.size[1], most, { label }));
+  byId("pair-about").textContent = ownKernels(node)
+    ? `Group ${state.group + 1}: cosine similarity ${short(likeness(here, pinned))} (1 the same direction, 0 unrelated, −1 opposite). The pinned position is framed in blue.`
+    : `${kindOf(node)} uses the same kernel at both positions: the difference is zero.`;
+}
+
+/** Fill in the groups and channels one can choose from. */
+function drawChoices() {
+  const node = layer(), groups = groupsOf(node), part = node.op === "convolution" ? "Filter" : "Group";
+  state.group = Math.min(state.group, groups - 1);
+  const [first, count] = channelsOf(node, state.group);
+  if (state.channel < first || state.channel >= first + count) state.channel = first;
+  const options = (length, start, chosen) => Array.from({ length }, (_, i) => build("option", { value: start + i, selected: start + i === chosen }, `${start + i + 1}`));
+  byId("group-label").textContent = part;
+  byId("group").replaceChildren(...options(groups, 0, state.group));
+  byId("channel").replaceChildren(...options(count, first, state.channel));
+  const shared = count > 1 && node.op !== "convolution" ? `, ${count} channels share a kernel` : "";
+  byId("layer-about").textContent = `${node.name}: ${kindOf(node).toLowerCase().replace(/,$/, "")}, ${node.size.join(" × ")} kernels, ${node.shape[0]} × ${node.shape[1]} positions, ${inputOf(node).shape[2]} channels${shared}.`;
+}
+
+// ----------------------------------------------------------------------------------------------------------- the hand
+
+function update({ network: again = false, choices = again } = {}) {
+  if (again) compute();
+  if (choices) drawChoices();
+  const place = drawImage();
+  drawMaps();
+  drawInside();
+  drawPair();
+  const verdict = drawClasses(), node = layer(), kernel = kernelAt(node, positionAt(node, state.point), state.group, state.channel);
+  const strongest = kernel.reduce((best, value, i) => (Math.abs(value) > Math.abs(kernel[best]) ? i : best), 0);
+  const where = `row ${Math.floor(strongest / node.size[1]) + 1}, column ${(strongest % node.size[1]) + 1} of the kernel`;
+  say(`${place} Group ${state.group + 1}: largest weight ${short(kernel[strongest])}, in ${where}. The network says ${verdict}.`);
+}
+
+/** Change the state, and draw what follows from it. */
+function choose(change) {
+  Object.assign(state, change);
+  const again = ["image", "change", "scope"].some((key) => key in change) || ("layer" in change && state.change !== "trained");
+  update({ network: again, choices: again || "layer" in change || "group" in change });
+}
+
+/** Radio buttons with pictures or words on them. */
+function radios(box, name, entries, chosen, onchoose) {
+  box.replaceChildren(...entries.map(([value, face, label]) => build("label", { class: face instanceof Element ? "choice picture" : "choice", title: label ?? false },
+    build("input", { type: "radio", name, value, checked: value === chosen, "aria-label": label ?? false, onchange: () => onchoose(value) }), build("span", {}, face))));
+}
+
+function drawImages() {
+  radios(byId("images"), "image", images.map((image, i) => {
+    const canvas = build("canvas", { "aria-hidden": "true" });
+    paintPixels(canvas, image.pixels, WIDTH, CHANNELS);
+    return [i, canvas, image.name];
+  }), state.image, (image) => choose({ image }));
+}
+
+/** Follow pointer and keys on a picture of the image. */
+function followHand(element, picture = () => element) {
+  const pointAt = (event) => {
+    const box = picture(event).getBoundingClientRect(), share = (at, start, length) => Math.min(0.9999, Math.max(0, (at - start) / length));
+    return [share(event.clientY, box.top, box.height), share(event.clientX, box.left, box.width)];
+  };
+  const inside = (event) => picture(event) !== null;
+  element.addEventListener("pointermove", (event) => {
+    if (!inside(event)) return;
+    const point = pointAt(event);
+    choose(event.pointerType === "mouse" && !event.buttons ? { point } : { point, rest: point });
+  });
+  element.addEventListener("pointerdown", (event) => { if (inside(event)) choose({ point: pointAt(event), rest: pointAt(event) }); });
+  element.addEventListener("pointerleave", () => choose({ point: state.rest }));
+}
+
+byId("stage").addEventListener("keydown", (event) => {
+  const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+  if (step) {
+    const { shape } = layer(), point = positionAt(layer(), state.point).map((at, axis) => (Math.min(shape[axis] - 1, Math.max(0, at + step[axis])) + 0.5) / shape[axis]);
+    choose({ point, rest: point });
+    event.preventDefault();
+  } else if (event.key.toLowerCase() === "p" && !event.ctrlKey && !event.metaKey) choose({ pin: state.point });
+});
+
+/** Scale a picture of the reader's to the network's size: the middle square (or oblong) of it. */
+async function takeOwn(file) {
+  byId("problem").textContent = "";
+  if (file.type && !file.type.startsWith("image/")) {
+    byId("problem").textContent = `“${file.name}” is not a picture: choose a PNG, JPEG, GIF or WebP file.`;
+    return;
+  }
+  let picture;
+  try {
+    picture = await createImageBitmap(file);
+  } catch {
+    byId("problem").textContent = `“${file.name}” could not be read as a picture; it may be damaged, or of a kind that this browser does not know.`;
+    return;
+  }
+  const pixels = scaled(picture, WIDTH, HEIGHT, CHANNELS);
+  images.push({ name: file.name, pixels, own: true });
+  state.image = images.length - 1;
+  drawImages();
+  choose({ image: state.image });
+}
+
+byId("file").addEventListener("change", ({ target }) => { if (target.files[0]) takeOwn(target.files[0]); target.value = ""; });
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    document.querySelector("main").classList.toggle("dropping", kind === "dragover");
+    if (kind === "drop" && event.dataTransfer.files[0]) takeOwn(event.dataTransfer.files[0]);
+  });
+}
+byId("group").addEventListener("change", ({ target }) => choose({ group: Number(target.value) }));
+byId("channel").addEventListener("change", ({ target }) => choose({ channel: Number(target.value) }));
+byId("scope").addEventListener("change", ({ target }) => choose({ scope: target.value }));
+byId("pin").addEventListener("click", () => choose({ pin: state.point }));
+byId("unpin").addEventListener("click", () => choose({ pin: null }));
+
+byId("about").textContent = involutions.length
+  ? "This is a trained network, running in your browser. Its involutions make a new kernel at every position, from the pixel there. Move over the image to see which."
+  : "This is a trained network, running in your browser. Move over the image to see its windows, its kernels and what they add up to.";
+byId("input-size").textContent = `${WIDTH} × ${HEIGHT} pixels`;
+byId("asking").hidden = !involutions.length;
+drawImages();
+radios(byId("layers"), "layer", layers.map((node, i) => [i, `${i + 1} · ${node.name.replace(/_/g, " ")}`]), state.layer, (index) => choose({ layer: index }));
+radios(byId("modes"), "mode", Object.entries(MODES).map(([mode, [name]]) => [mode, name]), state.mode, (mode) => choose({ mode }));
+radios(byId("changes"), "change", Object.entries(CHANGES).map(([change, [name]]) => [change, name]), state.change, (change) => choose({ change }));
+followHand(byId("stage"));
+followHand(byId("maps"), (event) => event.target.closest?.(".map")?.firstElementChild ?? null);
+compute();
+drawChoices();
+settle(() => update());

@@ -1,0 +1,174 @@
+"use strict";
+// What every page shares: its data, building elements, colors, the theme of the page around it.
+
+const byId = (id) => document.getElementById(id);
+
+/** Build an element: attributes, "on..." handlers, children (elements or text). */
+function build(tag, attributes = {}, ...children) {
+  const svg = ["svg", "rect", "path", "line", "circle", "g", "text", "title"].includes(tag);
+  const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== false && value !== undefined) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== undefined && child !== null));
+  return element;
+}
+
+function bytes(base64) {
+  const text = atob(base64);
+  return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+}
+
+/** What Python put into the page. */
+const DATA = JSON.parse(byId("data").textContent);
+
+/** An image as Python sends it: {name, width, height, channels, bytes}; its pixels in [0, 1]. */
+const pixelsOf = (image) => Float32Array.from(bytes(image.bytes), (value) => value / 255);
+
+// ---------------------------------------------------------------------------------------------------------- numbers
+
+/** A number for a reader: two significant digits or so, and a true minus sign. */
+function short(value) {
+  const size = Math.abs(value), digits = size >= 100 ? 0 : size >= 10 ? 1 : 2;
+  const text = size < 0.005 ? "0" : value.toFixed(digits);
+  return text.replace("-", "−").replace(/^(−?)0\./, "$1.");
+}
+
+const percent = (share) => (share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`);
+
+// ----------------------------------------------------------------------------------------------------------- colors
+
+let palette = {};
+
+/** Read the colors of the style sheet, which knows light and dark. */
+function readPalette() {
+  const style = getComputedStyle(document.documentElement);
+  const color = (name) => style.getPropertyValue(name).trim().match(/[0-9a-f]{2}/gi).map((hex) => parseInt(hex, 16));
+  palette = { low: color("--low"), middle: color("--middle"), high: color("--high") };
+}
+
+/** The diverging scale: -1 is blue, 0 the page's neutral, 1 red. */
+function diverging(value) {
+  const t = Number.isFinite(value) ? Math.max(-1, Math.min(1, value)) : 0, end = t < 0 ? palette.low : palette.high;
+  return palette.middle.map((from, i) => Math.round(from + (end[i] - from) * Math.abs(t)));
+}
+
+const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
+const inkOn = ([r, g, b]) => (0.2126 * (r / 255) ** 2.2 + 0.7152 * (g / 255) ** 2.2 + 0.0722 * (b / 255) ** 2.2 > 0.179 ? "#000" : "#fff");
+
+/** Paint `values`, `columns` to a row, one canvas pixel each; `color` gives [r, g, b]. */
+function paint(canvas, values, columns, color) {
+  const rows = values.length / columns;
+  canvas.width = columns;
+  canvas.height = rows;
+  const image = new ImageData(columns, rows);
+  for (let i = 0; i < values.length; i++) image.data.set([...color(values[i], i), 255], 4 * i);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+/** Paint pixels in [0, 1] of 1 or 3 channels. */
+function paintPixels(canvas, pixels, width, channels) {
+  const positions = Array.from({ length: pixels.length / channels }, (_, i) => i);
+  paint(canvas, positions, width, (i) => [0, 1, 2].map((c) => 255 * Math.min(1, Math.max(0, pixels[i * channels + (c % channels)]))));
+}
+
+/** Fill a table of numbers, one colored cell each, on a scale from -most to most. */
+function fillGrid(table, values, columns, most, { numbers = true, label } = {}) {
+  const rows = values.length / columns;
+  if (table.rows.length !== rows || table.rows[0]?.cells.length !== columns) {
+    table.replaceChildren(...Array.from({ length: rows }, () => build("tr", {}, ...Array.from({ length: columns }, () => build("td")))));
+  }
+  if (label) table.setAttribute("aria-label", label);
+  table.classList.toggle("quiet", !numbers);
+  values.forEach((value, i) => {
+    const cell = table.rows[Math.floor(i / columns)].cells[i % columns], outside = Number.isNaN(value);
+    const color = diverging(outside ? 0 : value / (most || 1));
+    cell.textContent = outside ? "–" : short(value);
+    cell.classList.toggle("outside", outside);
+    cell.style.backgroundColor = outside ? "" : css(color);
+    cell.style.color = outside ? "" : inkOn(color);
+  });
+}
+
+const greatest = (values) => values.reduce((most, value) => (Math.abs(value) > most ? Math.abs(value) : most), 0);
+
+/** Draw the color bar of a scale from -most to most. */
+function fillBar(bar, most) {
+  const canvas = bar.querySelector("canvas");
+  paint(canvas, Array.from({ length: 101 }, (_, i) => (i - 50) / 50), 101, diverging);
+  const [low, high] = bar.querySelectorAll("span");
+  low.textContent = short(-most);
+  high.textContent = short(most);
+}
+
+// ------------------------------------------------------------------------------------------------- the page around it
+
+/** Say something to a screen reader, once the hand rests. */
+const say = (() => {
+  let timer;
+  return (text) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { byId("said").textContent = text; }, 400);
+  };
+})();
+
+/** "dark" or "light" where the page around this one says which (JupyterLab, VS Code, Sphinx), else undefined. */
+function themeAround() {
+  try {
+    const { body, documentElement } = window.parent === window ? {} : window.parent.document;
+    if (!body) return undefined;
+    if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "true" ? "light" : "dark";
+    if (/vscode-(dark|high-contrast$)/.test(body.className)) return "dark";
+    if (/vscode-light/.test(body.className)) return "light";
+    const theme = documentElement.dataset.theme || documentElement.getAttribute("theme");
+    return ["light", "dark"].includes(theme) ? theme : undefined;
+  } catch {
+    return undefined; // another origin, which may not be asked
+  }
+}
+
+/** Follow the theme of the page around, and be as high in it as this page is. */
+function settle(redraw) {
+  const follow = () => {
+    const theme = themeAround();
+    if (theme) document.documentElement.dataset.theme = theme;
+    else delete document.documentElement.dataset.theme;
+    readPalette();
+    redraw();
+  };
+  follow();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", follow);
+  try {
+    const { document: around, frameElement } = window.parent === window ? {} : { document: window.parent.document, frameElement: window.frameElement };
+    if (!around) return;
+    const options = { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "class", "theme"] };
+    for (const element of [around.body, around.documentElement]) new MutationObserver(follow).observe(element, options);
+    if (frameElement.nextElementSibling?.tagName === "IMG") frameElement.nextElementSibling.hidden = true; // the static picture
+    new ResizeObserver(() => { frameElement.style.height = `${document.body.scrollHeight + 4}px`; }).observe(document.body);
+  } catch {
+    // another origin: the page keeps the height it was given, and scrolls
+  }
+}
+
+/** The middle of a picture, cropped to the shape of width x height and scaled to it: numbers in [0, 1]. */
+function scaled(picture, width, height, channels) {
+  const share = Math.min(picture.width / width, picture.height / height);
+  let [w, h] = [width * share, height * share], source = picture, [x, y] = [(picture.width - w) / 2, (picture.height - h) / 2];
+  for (;;) { // halve it until it fits, so that no pixel is passed over
+    const [nextW, nextH] = w > 2 * width ? [Math.round(w / 2), Math.round(h / 2)] : [width, height];
+    const canvas = build("canvas", { width: nextW, height: nextH }), context = canvas.getContext("2d");
+    context.fillStyle = "#fff"; // beneath what is transparent
+    context.fillRect(0, 0, nextW, nextH);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(source, x, y, w, h, 0, 0, nextW, nextH);
+    if (nextW === width) {
+      const { data } = context.getImageData(0, 0, width, height), pixels = new Float32Array(width * height * channels);
+      for (let i = 0; i < width * height; i++) {
+        for (let c = 0; c < channels; c++) pixels[i * channels + c] = (channels === 3 ? data[4 * i + c] : (data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 3) / 255;
+      }
+      return pixels;
+    }
+    [source, x, y, w, h] = [canvas, 0, 0, nextW, nextH];
+  }
+}
