@@ -64,6 +64,7 @@ from involution_utils.experiments import (  # noqa: E402
     save_json,
 )
 from involution_utils.layers import AttentionKernelGenerator, Involution2D, KernelGenerator  # noqa: E402
+from involution_utils.live import microscope  # noqa: E402
 from involution_utils.models import (  # noqa: E402
     conv_classifier,
     involution_classifier,
@@ -99,6 +100,7 @@ __all__ = [
     "load_trained",
     "matched_widths",
     "mean_interval",
+    "microscope",
     "multiply_adds",
     "parameters",
     "record",

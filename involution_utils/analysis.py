@@ -112,7 +112,7 @@ def layer_kernels(model: keras.Model, images: np.ndarray, batch_size: int = 256)
     found = involutions(model)
     if not found:
         return {}
-    seen = keras.Model(model.input, [layer.input for layer in found])
+    seen = keras.Model(model.inputs[0], [layer.input for layer in found])
     made = {layer.name: [] for layer in found}
     for start in range(0, len(images), batch_size):
         inputs = seen(ops.convert_to_tensor(images[start : start + batch_size], "float32"))

@@ -7,8 +7,10 @@ import numpy as np
 from keras import layers
 
 from involution_utils.checks import ParameterError, error
-from involution_utils.layers import AttentionKernelGenerator, Involution2D, KernelGenerator
+from involution_utils.generators import AttentionKernelGenerator, KernelGenerator
+from involution_utils.layers import Involution2D
 from involution_utils.models.small_rednet import SharedDepthwiseConv2D
+from involution_utils.window import window
 
 _NOTHING_TO_DO = (  # layers that do nothing once the model is trained
     layers.Dropout,
@@ -178,28 +180,22 @@ def _folded(normalization: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _window(size: Any, strides: Any, dilation: Any, padding: Any, sizes: list[int]) -> dict[str, Any]:
     """Return a window as the page has it, with the padding above and to the left in pixels."""
-    extents = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
-    if padding == "same":
-        before = [
-            max((-(-n // s) - 1) * s + extent - n, 0) // 2
-            for n, s, extent in zip(sizes, strides, extents, strict=False)
-        ]
-    else:
-        before = [0, 0] if padding == "valid" else [pair[0] for pair in padding]
-    return {"size": list(size), "strides": list(strides), "dilation": list(dilation), "before": before}
+    found = window(size, strides, dilation, padding, 1, 2)
+    before = [axis.before(size) for axis, size in zip(found.axes, sizes, strict=False)]
+    return {"size": found.kernel_size, "strides": found.strides, "dilation": found.dilation_rate, "before": before}
 
 
 def _involution(layer: Involution2D, sizes: list[int], weights: Weights) -> dict[str, Any]:
-    generator, padding = layer.kernel_generator, layer.padding
-    window = _window(layer.kernel_size, layer.strides, layer.dilation_rate, padding, sizes)
-    found = {"op": "involution", "groups": layer.groups} | window
-    # The kernel of a position comes from the mean of one block of `strides` pixels: the one that holds the middle of the
+    generator = layer.kernel_generator
+    found = {"op": "involution", "groups": layer.groups}
+    found |= _window(layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding, sizes)
+    # The kernel of a position comes from the mean of one block of `strides` pixels, that which holds the middle of the
     # window. `first` is the number of the first position's block.
     first = [
-        0 if padding == "same" else ((k - 1) * d // 2 - before + -n % s // 2) // s
-        for k, d, before, n, s in zip(
-            layer.kernel_size, layer.dilation_rate, window["before"], sizes, layer.strides, strict=False
-        )
+        0
+        if axis.padding is None
+        else ((axis.extent - 1) // 2 - axis.padding[0] + -size % axis.stride // 2) // axis.stride
+        for axis, size in zip(layer.window.axes, sizes, strict=False)
     ]
     if type(generator) is KernelGenerator:
         kernel = np.asarray(keras.ops.convert_to_numpy(generator.reduce.kernel), "float64")

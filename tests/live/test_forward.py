@@ -99,7 +99,7 @@ def test_an_involution_of_any_kind(seed, compare):
     kind = iu.AttentionKernelGenerator if seed % 2 else iu.KernelGenerator
     inputs = keras.Input((*size, 3))
     outputs = layers.Conv2D(8, 3, padding="same")(inputs)
-    outputs = iu.Involution2D(kernel, kernel_generator=kind(kernel, reduction_ratio=2, **settings), **settings)(outputs)
+    outputs = iu.Involution2D(kernel, kernel_generator=kind(reduction_ratio=2), **settings)(outputs)
     outputs = layers.Dense(5)(layers.GlobalAveragePooling2D()(outputs))
     compare(randomized(keras.Model(inputs, outputs), seed), seed)
 
@@ -112,9 +112,8 @@ def test_the_other_layers(padding, strides, compare):
     x = layers.RandomFlip()(x)
     x = layers.Conv2D(6, (3, 5), strides, padding, activation="silu")(x)
     x = layers.ZeroPadding2D(((1, 2), (0, 3)))(x)
-    x = layers.concatenate(
-        [layers.DepthwiseConv2D(3, padding="same")(x), layers.DepthwiseConv2D(2, padding="same", depth_multiplier=2)(x)]
-    )
+    twice = layers.DepthwiseConv2D(2, padding="same", depth_multiplier=2)(x)
+    x = layers.concatenate([layers.DepthwiseConv2D(3, padding="same")(x), twice])
     x = layers.Conv2D(12, 3, 1, padding, groups=3, dilation_rate=1, activation="tanh")(x)
     x = layers.BatchNormalization(scale=False)(layers.Dropout(0.5)(x))
     x = layers.concatenate(
@@ -128,8 +127,14 @@ def test_the_other_layers(padding, strides, compare):
 def test_a_model_of_the_readers(compare):
     """One channel, softmax at the end, trained for an epoch."""
     model = keras.Sequential(
-        [keras.Input((11, 13, 1)), layers.Conv2D(8, 3, activation="relu"), iu.Involution2D(3, groups=2), layers.ReLU()]
-        + [layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")]
+        [
+            keras.Input((11, 13, 1)),
+            layers.Conv2D(8, 3, activation="relu"),
+            iu.Involution2D(3, groups=2),
+            layers.ReLU(),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, activation="softmax"),
+        ]
     )
     rng = np.random.default_rng(0)
     images, labels = rng.uniform(size=(64, 11, 13, 1)).astype("float32"), rng.integers(0, 3, 64)
@@ -141,7 +146,7 @@ def test_a_model_of_the_readers(compare):
 def test_frozen_kernels_are_those_of_lesioned(tmp_path, run_page):
     """What the page says with frozen kernels is what Keras says of the same lesions."""
     model, images = randomized(iu.small_rednet()), microscope.pictures()[:3]
-    page = microscope.page(model, images, tmp_path / "page.html", dataset_kernels=iu_means(model, images))
+    page = microscope.page(model, images, tmp_path / "page.html", dataset_kernels=means_of(model, images))
     for change, lesion in (("image", "image_mean"), ("dataset", "dataset_mean")):
         ask = f"Object.assign(state, {{change: '{change}', scope: 'all', image: 1}}); compute(); now.logits"
         expected = iu.lesioned(model, lesion, images)(images[1:2], training=False)
@@ -151,14 +156,15 @@ def test_frozen_kernels_are_those_of_lesioned(tmp_path, run_page):
     close(np.array(run_page(own, [ask])[0]), keras.ops.convert_to_numpy(expected)[0])
 
 
-def iu_means(model, images):
+def means_of(model, images):
     return microscope.kernel_means(model, images)
 
 
 def test_shuffled_kernels_are_the_same_in_another_order(tmp_path, run_page):
     model = randomized(iu.small_rednet())
     page = microscope.page(model, microscope.pictures()[:1], tmp_path / "page.html")
-    ask = "Object.assign(state, {change: 'shuffled', scope: 'one'}); compute(); [before.kernels, now.kernels].map((k) => k[layer().name])"
+    ask = "Object.assign(state, {change: 'shuffled', scope: 'one'}); compute(); "
+    ask += "[before.kernels, now.kernels].map((kernels) => kernels[layer().name])"
     before, now = (np.reshape(kernels, (-1, 50)) for kernels in run_page(page, [ask])[0])
     assert (before != now).any(1).mean() > 0.9
     np.testing.assert_array_equal(before[np.lexsort(before.T)], now[np.lexsort(now.T)])
@@ -166,7 +172,8 @@ def test_shuffled_kernels_are_the_same_in_another_order(tmp_path, run_page):
 
 def test_wrong_number_of_pixels(tmp_path, run_page):
     page = microscope.page(iu.involution_classifier(), microscope.pictures()[:1], tmp_path / "page.html")
-    ask = "(() => { try { globalThis.involution.forward(new Float32Array(5)); } catch (error) { return error.message; } })()"
+    call = "globalThis.involution.forward(new Float32Array(5))"
+    ask = f"(() => {{ try {{ {call}; }} catch (error) {{ return error.message; }} }})()"
     assert run_page(page, [ask]) == ["forward needs 32 x 32 x 3 = 3072 numbers, not 5."]
 
 
