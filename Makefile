@@ -1,7 +1,7 @@
 # `make` lists the targets. Each makes the environment in .venv first if it is missing or its lock has changed.
 PYTHON ?= python3
 DATASET ?= auto
-EPOCHS ?= 20
+EPOCHS ?=
 SEED ?= 0
 OUT ?= runs
 BIN := .venv/bin
@@ -17,8 +17,8 @@ help:  ## list the targets
 lab: .venv/ready  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
-run: .venv/ready  ## run all notebooks into runs/ (DATASET=auto EPOCHS=20 SEED=0 OUT=runs)
-	@$(BIN)/python -m involution_utils.series run --dataset "$(DATASET)" --epochs "$(EPOCHS)" --seed "$(SEED)" --out "$(OUT)"
+run: .venv/ready  ## run all notebooks into runs/ (DATASET=auto EPOCHS= SEED=0 OUT=runs)
+	@$(BIN)/python -m tools.run --dataset "$(DATASET)" --epochs "$(EPOCHS)" --seed "$(SEED)" --out "$(OUT)"
 
 test: lint  ## lint, unit tests on TensorFlow and JAX, the notebooks' outputs; no browser
 	$(BIN)/pytest -m "not browser and not long and not torch"
@@ -70,7 +70,7 @@ lock: .venv/ready-dev  ## both locks anew from pyproject.toml
 LOCK := --upgrade --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header --quiet
 
 links: .venv/ready  ## carry the repository's address from pyproject.toml into badges and set-up cells
-	$(BIN)/python -m involution_utils.series links
+	$(BIN)/python -m tools.links
 
 .venv/ready: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f"Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}; name another: make PYTHON=python3.12")'

@@ -74,8 +74,9 @@ from involution_utils.models import (  # noqa: E402
     repaired_involution_classifier,
     small_rednet,
 )
+from involution_utils.notebook_parameters import check_parameters  # noqa: E402
 from involution_utils.ops import involution, window_products  # noqa: E402
-from involution_utils.training import check_parameters, cosine_adamw, save_model, train  # noqa: E402
+from involution_utils.training import cosine_adamw, save_model, train  # noqa: E402
 
 __all__ = [
     "AttentionKernelGenerator",

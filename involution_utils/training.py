@@ -19,36 +19,6 @@ from involution_utils import checks
 from involution_utils.data import Batches, ImageDataset
 
 
-def check_parameters(*, dataset=None, rule=None, output_dir=None, train_size=None, test_size=None, **whole_numbers):
-    """Check a notebook's parameters before anything long begins.
-
-    Args:
-        dataset: "auto", "cifar10" or "shapes"; None where a notebook has none.
-        rule: "width", "parameters", "multiply_adds" or "time", what networks have in common; None as above.
-        output_dir: name of a folder, which need not exist.
-        train_size: number of training images, or None for all.
-        test_size: number of test images, or None for all.
-        **whole_numbers: epochs, batch_size and seed, where a notebook has them.
-
-    Raises:
-        ParameterError: naming the parameter, its value and what would be right.
-    """
-    if dataset is not None:
-        checks.choice("dataset", dataset, checks.DATASETS)
-    if rule is not None:
-        checks.choice("rule", rule, checks.RULES)
-    if output_dir is not None:
-        checks.folder("output_dir", output_dir)
-    for name, value, most in (("train_size", train_size, 50_000), ("test_size", test_size, 10_000)):
-        if value is not None:
-            checks.whole_number(name, value, 10, most)
-    for name, value in whole_numbers.items():
-        if name == "seed":
-            checks.seed(value)
-        else:
-            checks.whole_number(name, value)
-
-
 def train(
     model: keras.Model,
     dataset: ImageDataset,

@@ -11,6 +11,8 @@ import nbformat
 import papermill
 import pytest
 
+from involution_utils import notebook_parameters
+
 ROOT = Path(__file__).resolve().parent.parent
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 NAMES = [path.stem for path in PATHS]
@@ -77,12 +79,23 @@ def test_the_comparison_bites(tmp_path):
 @pytest.mark.parametrize(
     ("name", "parameters", "sentence"),
     [
-        ("03_training", {"epochs": 0}, "epochs must be a whole number of at least 1, not 0"),
-        ("03_training", {"epochs": "ten"}, "not 'ten'"),
-        ("03_training", {"dataset": "imagenet"}, "dataset must be"),
+        (
+            "03_training",
+            {"epochs": 0},
+            "`epochs` must be None (the data set's default) or a whole number of at least 1. Received: epochs=0",
+        ),
+        ("03_training", {"epochs": "ten"}, "Received: epochs='ten'"),
+        ("03_training", {"dataset": "imagenet"}, "`dataset` must be"),
         ("04_kernels", {"dataset": "shapes", "test_size": 5000}, "test_size"),
         ("03_training", {"dataset": "shapes", "train_size": 20_000}, "train_size"),
-        ("06_fair_comparison", {"rule": "flops"}, 'rule must be "width", "parameters", "multiply_adds" or "time"'),
+        ("06_fair_comparison", {"rule": "flops"}, '`rule` must be "width", "parameters", "multiply_adds" or "time"'),
+        ("01_convolution", {"sede": 3}, "there is no parameter `sede`. Did you mean `seed`?"),
+        ("03_training", {"epoch": 3}, "there is no parameter `epoch`. Did you mean `epochs`?"),
+        ("03_training", {"output_dir": "out.ipynb"}, "`output_dir` must be a folder, and out.ipynb is a file"),
+        ("05_self_attention", {"seed": 2**32}, "`seed` must be a whole number from 0 to 4,294,967,295"),
+        ("06_fair_comparison", {"group_channels": 7}, "`group_channels` must be"),
+        ("06_fair_comparison", {"kernel_size": "5"}, "`kernel_size` must be an odd whole number"),
+        ("06_fair_comparison", {"normalization": None}, '`normalization` must be "batch" or "none"'),
     ],
 )
 def test_wrong_parameters_stop_in_the_first_cells_with_one_sentence(name, parameters, sentence, tmp_path):
@@ -105,10 +118,19 @@ def test_opening_and_closing(path):
         assert heading in first
     assert "parameters" in notebook.cells[1].metadata.tags
     assert all("  # " in line for line in notebook.cells[1].source.splitlines()), "a parameter without a comment"
-    assert "google.colab" in notebook.cells[2].source
+    assert 'find_spec("involution_utils") is None' in notebook.cells[2].source
     text = "\n".join(cell.source for cell in notebook.cells)
     assert "## What you have seen" in text
     assert re.search(r"\]\((\d\d_\w+\.ipynb|README\.md)\)", notebook.cells[-1].source), "no link on to the next"
+
+
+@each
+def test_the_second_code_cell_checks_every_parameter(path):
+    declared = notebook_parameters.declared_parameters(path)
+    (call,) = re.findall(r"^check_parameters\((.*?)\)$", read(path).cells[2].source, flags=re.M | re.S)
+    arguments = [argument.strip() for argument in call.split(",")]
+    assert [argument for argument in arguments if argument] == [f"{name}={name}" for name in declared]
+    notebook_parameters.check_overrides(path, {})
 
 
 @each

@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 import involution_utils
-from involution_utils import series
+from tools import links
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -123,7 +123,7 @@ def test_links_and_set_up_cells_carry_the_one_address(tmp_path):
     for name in ("pyproject.toml", "README.md", "notebooks"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
-    assert series.rewrite_links(tmp_path) == [], "run make links"
+    assert links.rewrite(tmp_path) == [], "run make links"
 
 
 def build(source, target):

@@ -14,7 +14,7 @@ from involution_utils import training
 from involution_utils.checks import ParameterError
 from involution_utils.data import load_dataset
 from involution_utils.models import involution_classifier
-from involution_utils.training import check_parameters, cosine_adamw, save_model, train
+from involution_utils.training import cosine_adamw, save_model, train
 
 
 @pytest.fixture(scope="module")
@@ -117,30 +117,6 @@ def test_kill_minus_9_and_a_restart_end_with_the_same_weights(tmp_path):
     assert list(state.glob("*/*.weights.h5"))
     assert start(state, result).wait() == 0
     np.testing.assert_array_equal(np.load(result), np.load(tmp_path / "whole.npy"))
-
-
-@pytest.mark.parametrize(
-    ("parameters", "words"),
-    [
-        ({"epochs": 0}, "`epochs` must be a whole number of at least 1. Received: epochs=0"),
-        ({"epochs": "ten"}, "`epochs` must be a whole number of at least 1. Received: epochs='ten'"),
-        ({"epochs": 1.5}, "`epochs` .* Received: epochs=1.5"),
-        ({"epochs": True}, "`epochs` .* Received: epochs=True"),
-        ({"batch_size": -1}, "`batch_size` .* Received: batch_size=-1"),
-        ({"seed": -1}, "`seed` must be a whole number from 0 to 4,294,967,295. Received: seed=-1"),
-        ({"dataset": "mnist"}, '`dataset` must be "auto", "cifar10" or "shapes". Received: dataset='),
-        ({"train_size": 60_000}, "`train_size` must be .* from 10 to 50,000. Received: train_size=60000"),
-        ({"test_size": 9}, "`test_size` must be .* from 10 to 10,000. Received: test_size=9"),
-        ({"output_dir": ""}, "`output_dir` must be the name of a folder. Received: output_dir=''"),
-    ],
-)
-def test_wrong_parameters_are_named(parameters, words):
-    with pytest.raises(ParameterError, match=words):
-        check_parameters(**parameters)
-
-
-def test_right_parameters_pass():
-    check_parameters(dataset="auto", epochs=1, batch_size=1, seed=0, train_size=None, test_size=10, output_dir="models")
 
 
 def test_train_refuses_before_it_begins(shapes):

@@ -46,7 +46,9 @@ def _outcome(folder: Path, records: dict[str, Any]) -> str:
     if not records:
         return ""
     rows = "".join(
-        f"<tr><th scope='row'>{html.escape(name)}</th>" + "".join(f"<td>{cell}</td>" for cell in _cells(record)) + "</tr>"
+        f"<tr><th scope='row'>{html.escape(name)}</th>"
+        + "".join(f"<td>{cell}</td>" for cell in _cells(record))
+        + "</tr>"
         for name, record in records.items()
     )
     return _TABLE.format(picture=_picture(folder, records), rows=rows)
@@ -84,7 +86,7 @@ _TABLE = """<h2>What came out</h2>
 <th scope="col">training images</th><th scope="col">epochs</th><th scope="col">seconds of training</th></tr></thead>
 <tbody>{rows}</tbody></table></div>
 <p>The records, with all that made them, are in <a href="results.json">results.json</a>; every figure is in
-<code>figures/</code>, the trained networks (<code>.keras</code>) and the executed notebooks are beside this page.</p>"""
+<code>figures/</code>, the trained networks (<code>.keras</code>) and the notebooks are beside this page.</p>"""
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>

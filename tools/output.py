@@ -51,7 +51,9 @@ class RunFolder:
         try:
             self._lock.acquire()
         except filelock.Timeout:
-            raise checks.ParameterError(f"OUT={self.path} is being written by another run; name another folder") from None
+            raise checks.ParameterError(
+                f"OUT={self.path} is being written by another run; name another folder"
+            ) from None
         try:
             self._earlier()
             self._clear()
@@ -104,7 +106,7 @@ class RunFolder:
         if files is None:
             if not _holds_runs_alone(self.path):
                 raise checks.ParameterError(
-                    f"OUT={self.path} holds files that are not from a run of the series; name another folder or empty it"
+                    f"OUT={self.path} holds files that are not from a run; name another folder or empty it"
                 )
             files = {}
         present = {name: digest for name, digest in files.items() if (self.path / name).is_file()}

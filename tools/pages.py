@@ -8,7 +8,6 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import latex2mathml.converter
 import latex2mathml.exceptions
@@ -78,6 +77,7 @@ class PageExporter(HTMLExporter):
 
     @property
     def default_config(self):
+        """Prefer of an output's forms those that need no script."""
         config = super().default_config
         kinds = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain"]
         config.NbConvertBase.display_data_priority = kinds
@@ -140,7 +140,8 @@ def _add_contents(soup: BeautifulSoup, main: Tag) -> None:
     if not headings:
         return
     items = "".join(
-        f'<li><a href="#{html.escape(h["id"])}">{html.escape(h.get_text().removesuffix("¶"))}</a></li>' for h in headings
+        f'<li><a href="#{html.escape(h["id"])}">{html.escape(h.get_text().removesuffix("¶"))}</a></li>'
+        for h in headings
     )
     contents = f'<nav class="contents" aria-label="On this page"><strong>On this page</strong><ol>{items}</ol></nav>'
     main.find("h1").insert_after(BeautifulSoup(contents, "html.parser"))

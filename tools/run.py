@@ -8,6 +8,7 @@ Everything is checked before the first notebook starts. OUT then holds a whole r
 import argparse
 import base64
 import json
+import logging
 import re
 import sys
 import time
@@ -85,7 +86,13 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> nbformat
     """Execute one notebook in its new folder; if it fails, stop with its name, the cell and what went wrong."""
     try:
         executed = papermill.execute_notebook(
-            source, target, parameters, cwd=target.parent, stdout_file=sys.stdout, config=_LOCAL_KERNEL
+            source,
+            target,
+            parameters,
+            cwd=target.parent,
+            stdout_file=sys.stdout,
+            config=_LOCAL_KERNEL,
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # what a kernel thinks of Ctrl-C
         )
     except papermill.PapermillExecutionError as error:
         last = "\n".join(_plain("\n".join(error.traceback)).splitlines()[-4:])
@@ -127,6 +134,7 @@ def _command_line() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     """Command line: see the module's docstring. Whatever goes wrong is told in a sentence or two."""
     options = _command_line().parse_args(arguments)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what an event loop thinks of Ctrl-C
     numbers = {name: getattr(options, name) for name in ("epochs", "seed") if getattr(options, name)}
     parameters = {name: int(text) if text.isdecimal() else text for name, text in numbers.items()}
     try:
