@@ -17,6 +17,13 @@ help:  ## list the targets
 lab: .venv/ready  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
+# A misspelt variable, as in `make run EPOCH=3`, would otherwise be ignored.
+KNOWN := BIN PYTHON DATASET EPOCHS SEED OUT REPO OPTIONS MAKEFLAGS
+UNKNOWN := $(foreach v,$(filter-out $(KNOWN),$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
+ifneq ($(strip $(UNKNOWN)),)
+$(error There is no variable $(strip $(UNKNOWN)). Known: $(filter-out MAKEFLAGS,$(KNOWN)))
+endif
+
 run: .venv/ready  ## run all notebooks into runs/ (DATASET=auto EPOCHS= SEED=0 OUT=runs)
 	@$(BIN)/python -m tools.run --dataset "$(DATASET)" --epochs "$(EPOCHS)" --seed "$(SEED)" --out "$(OUT)"
 

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -200,3 +201,14 @@ def test_a_full_disk_ends_in_a_sentence_and_leaves_the_earlier_run(folder, tmp_p
     assert said.strip().splitlines()[-1].startswith("File too large: ")
     assert said.strip().endswith(f"{out} is as it was.")
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_refuses_a_misspelt_variable():
+    command = ["make", "--dry-run", "run"]
+    options = {"cwd": run.NOTEBOOKS.parent, "capture_output": True, "text": True}
+    refused = subprocess.run([*command, "EPOCH=3"], **options)
+    assert refused.returncode == 2
+    assert "There is no variable EPOCH. Known: " in refused.stderr
+    accepted = subprocess.run([*command, "EPOCHS=3", "SEED=1", "OUT=x", "DATASET=shapes"], **options, check=True)
+    assert '-m tools.run --dataset "shapes" --epochs "3" --seed "1" --out "x"' in accepted.stdout
