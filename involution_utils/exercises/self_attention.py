@@ -231,26 +231,26 @@ def check_task_winners(answer):
     """Check which operator should win which toy task, as a prediction before the runs.
 
     Args:
-        answer: dict from "fixed filter", "filter chosen by the center" and "copy of the nearest neighbor" to
+        answer: dict from "fixed_filter", "chosen_filter" and "copy_similar" to
             "depthwise", "involution" or "attention".
     """
     right = {
-        "fixed filter": "depthwise",
-        "filter chosen by the center": "involution",
-        "copy of the nearest neighbor": "attention",
+        "fixed_filter": "depthwise",
+        "chosen_filter": "involution",
+        "copy_similar": "attention",
     }
     hints = {
-        ("fixed filter", "involution"): "an involution could do it, but its kernel need not look at the image here.",
-        ("fixed filter", "attention"): "attention can only average; a fixed filter may have weights of either sign.",
+        ("fixed_filter", "involution"): "an involution could do it, but its kernel need not look at the image here.",
+        ("fixed_filter", "attention"): "attention can only average; a fixed filter may have weights of either sign.",
         (
-            "filter chosen by the center",
+            "chosen_filter",
             "depthwise",
         ): "a depthwise convolution has one kernel, whatever the center shows.",
-        ("filter chosen by the center", "attention"): (
+        ("chosen_filter", "attention"): (
             "attention can look at the center, but can only average, while a filter may have weights of either sign."
         ),
-        ("copy of the nearest neighbor", "depthwise"): "a fixed kernel cannot know which neighbor it will be.",
-        ("copy of the nearest neighbor", "involution"): (
+        ("copy_similar", "depthwise"): "a fixed kernel cannot know which neighbor it will be.",
+        ("copy_similar", "involution"): (
             "an involution's kernel comes from the center alone; which neighbor resembles it, the center cannot tell."
         ),
     }

@@ -328,7 +328,7 @@ def nan_padded(image, kernel_size):
 
 
 # task_winners
-TASKS = ("fixed filter", "filter chosen by the center", "copy of the nearest neighbor")
+TASKS = ("fixed_filter", "chosen_filter", "copy_similar")
 
 
 def winners(*operators):
