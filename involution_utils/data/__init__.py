@@ -31,7 +31,9 @@ __all__ = [
     "load_dataset",
 ]
 
-DEFAULT_EPOCHS = {"cifar10": 20, "shapes": 6}  # the original experiment's; what the two classifiers need on `shapes`
+# The original experiment's; on `shapes` the convolutional classifier reaches 0.999 after six epochs, the other one 0.66
+# and 0.84 with two seeds (0.93 after twenty).
+DEFAULT_EPOCHS = {"cifar10": 20, "shapes": 6}
 CLASSES = 10  # of either data set
 SPLIT_SEED = 0  # fixes which training images are held out, whatever the other arguments
 
@@ -64,7 +66,7 @@ class ImageDataset:
 
     @property
     def default_epochs(self) -> int:
-        """Number of epochs after which the two classifiers have learned what they can: `DEFAULT_EPOCHS[name]`."""
+        """Number of epochs that a notebook trains for unless told otherwise: `DEFAULT_EPOCHS[name]`."""
         return DEFAULT_EPOCHS[self.name]
 
 

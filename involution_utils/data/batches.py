@@ -9,70 +9,87 @@ from involution_utils import checks
 class Batches(keras.utils.PyDataset):
     """Feeds uint8 images to `fit`, `evaluate` and `predict`: each batch is gathered whole, then made float32.
 
-    The order of an epoch depends on `seed` and the number of the epoch alone, so that a training taken up again at
-    epoch `e` with `initial_epoch=e` sees the same batches. Call `fit(..., shuffle=False)`: Keras's own shuffling, of
-    the order of the batches, knows nothing of that.
+    The order of an epoch depends on `seed` and the number of the epoch alone, so that a training resumed at epoch `e`
+    with `initial_epoch=e` sees the same batches. Call `fit(..., shuffle=False)`: Keras's own shuffling, of the order
+    of the batches, knows nothing of that.
 
     Args:
-        images: `(N, 32, 32, 3)` uint8.
-        labels: `(N,)` integers.
-        batch_size: Images in a batch; the last one holds what is left.
+        images: `(N, height, width, channels)` uint8. Arrays of another type or rank serve too: signals
+            `(N, length, channels)`, clips `(N, frames, height, width, channels)`; what is not uint8 is not rescaled.
+        labels: `(N,)` integers, or any other targets, one per image, `(N, height, width)` labels of pixels among them.
+        batch_size: Images per batch; the last one holds what is left.
         shuffle: Whether each epoch has an order of its own, over all images; otherwise they come as they are.
         seed: Fixes the orders, and the augmentation.
         initial_epoch: Number of the first epoch.
         augment: Whether to mirror half of the images, and to shift each by up to 4 pixels up or down and left or right,
-            its border repeated; drawn anew in every epoch.
+            its border repeated; drawn anew in every epoch. Labels of pixels move with their image.
 
     Returns:
-        At index `i`, batch `i` of the present epoch: images, float32 in [0, 1], and labels.
+        At index `i`, batch `i` of the present epoch: images, float32 in [0, 1] if they were uint8, and labels.
 
     Raises:
-        ValueError: Images and labels differ in number, or `batch_size` is not a whole number of at least 1.
+        ParameterError: Images and labels differ in number, a number is not a whole one in its range, or `augment` is
+            true and `images` have no height and width.
     """
 
-    def __init__(self, images, labels, batch_size=256, shuffle=True, seed=0, initial_epoch=0, augment=False):
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        batch_size: int = 256,
+        shuffle: bool = True,
+        seed: int = 0,
+        initial_epoch: int = 0,
+        augment: bool = False,
+    ):
         super().__init__()
         if len(images) != len(labels):
-            raise ValueError(f"There are {len(images)} images and {len(labels)} labels: one label an image, please.")
-        self.images, self.labels, self.shuffle, self.seed = images, labels, shuffle, seed
-        self.batch_size, self.augment = checks.whole_number("batch_size", batch_size, 1), augment
+            raise checks.ParameterError(f"There are {len(images)} images and {len(labels)} labels; it takes one each.")
+        if augment and np.ndim(images) != 4:
+            shape = f"of shape {np.shape(images)}"
+            raise checks.error("augment", "False for images that are not (N, height, width, channels)", shape)
+        self.images, self.labels, self.shuffle, self.seed = images, labels, shuffle, checks.seed(seed)
+        self.batch_size, self.augment = checks.whole_number("batch_size", batch_size), augment
         self.epoch, self._begun = initial_epoch, False
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """Number of the present epoch; setting it sets the order."""
         return self._epoch
 
     @epoch.setter
-    def epoch(self, epoch):
+    def epoch(self, epoch: int):
         self._epoch = checks.whole_number("initial_epoch", epoch, 0)
         self.order = np.arange(len(self.images))
         if self.shuffle:
             self.order = np.random.default_rng((self.seed, epoch)).permutation(self.order)
 
-    def on_epoch_begin(self):
-        """Notes that an epoch has begun."""
+    def on_epoch_begin(self) -> None:
+        """Note that an epoch has begun."""
         self._begun = True
 
-    def on_epoch_end(self):
-        """Goes on to the next epoch, if one had begun: Keras also calls this before the first."""
+    def on_epoch_end(self) -> None:
+        """Go on to the next epoch, if one had begun: Keras also calls this before the first."""
         self.epoch += self._begun
         self._begun = False
 
-    def __len__(self):
+    def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        images = self._moved(chosen, index) if self.augment else self.images[chosen]
-        return images.astype(np.float32) / 255, self.labels[chosen]
+        images, labels = self._moved(chosen, index) if self.augment else (self.images[chosen], self.labels[chosen])
+        scale = 255 if images.dtype == np.uint8 else 1
+        return images.astype(np.float32) / scale, labels
 
-    def _moved(self, chosen, index):
-        """The images `chosen`, mirrored and shifted as epoch and number of the batch have it."""
+    def _moved(self, chosen: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the images `chosen`, mirrored and shifted as epoch and number of the batch have it, and labels."""
         rng, (height, width) = np.random.default_rng((self.seed, self.epoch, index)), self.images.shape[1:3]
         rows, columns = (
             np.clip(np.arange(size) + rng.integers(-4, 5, (len(chosen), 1)), 0, size - 1) for size in (height, width)
         )
         mirrored = rng.random((len(chosen), 1)) < 0.5
         columns = np.where(mirrored, columns[:, ::-1], columns)
-        return self.images[chosen[:, None, None], rows[:, :, None], columns[:, None, :]]
+        pixels = chosen[:, None, None], rows[:, :, None], columns[:, None, :]
+        of_pixels = self.labels.shape[1:3] == (height, width)
+        return self.images[pixels], self.labels[pixels if of_pixels else chosen]

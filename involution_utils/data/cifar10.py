@@ -20,6 +20,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
+from involution_utils import checks
 from involution_utils.data import pickles
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -32,12 +33,13 @@ MIRRORS = (
 FOLDER = "cifar-10-batches-py"
 BATCH_FILES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 BATCH_ROWS = 10_000  # images in a batch file
+MAX_ARCHIVE = 2**28  # bytes; the archive has 170 million
 
 CONNECT_TIMEOUT = 5.0  # seconds until the first byte
 STALL_TIMEOUT = 8.0  # seconds without any byte
-SPEED_FLOOR = 200_000  # bytes a second; a slower mirror is given up for the next
+SPEED_FLOOR = 200_000  # bytes per second; a slower mirror is given up for the next
 SPEED_WINDOW = 4.0  # seconds over which the speed is measured
-GIVE_UP_AFTER = 20.0  # seconds in which mirrors that do not answer at all are passed by, all together
+GIVE_UP_AFTER = 20.0  # seconds in which mirrors that do not answer at all are given up, all together
 
 
 class DatasetError(RuntimeError):
@@ -49,6 +51,8 @@ class DatasetError(RuntimeError):
 
 def cache_file(cache_dir: str | os.PathLike | None) -> Path:
     """Return the path of the cache's file in `cache_dir`, or in the operating system's folder for caches."""
+    if not isinstance(cache_dir, str | os.PathLike | None):
+        raise checks.error("cache_dir", "the name of a folder", cache_dir)
     return Path(cache_dir or pooch.os_cache("involution_utils")) / "cifar10.npz"
 
 
@@ -117,10 +121,20 @@ class _TooSlow(Exception):
     pass
 
 
+class _Archive(io.BytesIO):
+    """The archive in memory, so that nothing half done is ever on the disk."""
+
+    def write(self, content):
+        if self.tell() + len(content) > MAX_ARCHIVE:
+            raise ValueError("it sends more than the archive holds")
+        return super().write(content)
+
+
 def _fetch(url, floor, patience):
-    """Downloads the archive into memory, so that nothing half done is ever on the disk; checks it and reads it."""
+    """Download the archive into memory, check and read it."""
     if urlsplit(url).scheme == "file":
-        archive = io.BytesIO(Path(url2pathname(urlsplit(url).path)).read_bytes())
+        with open(url2pathname(urlsplit(url).path), "rb") as file:
+            archive = _Archive(file.read(MAX_ARCHIVE))
     else:
         archive = _download(url, floor, patience)
     if hashlib.sha256(archive.getbuffer()).hexdigest() != ARCHIVE_SHA256:
@@ -128,10 +142,20 @@ def _fetch(url, floor, patience):
     return _read_archive(archive)
 
 
+class _Bar(tqdm):
+    """A progress bar that is first drawn after a second: one drawn and cleared leaves an empty line in a notebook."""
+
+    def __init__(self, name):
+        super().__init__(desc=name, total=1, unit="B", unit_scale=True, leave=False, delay=1)
+
+    def reset(self, total=None):  # pooch, at the end; tqdm would draw
+        self.n = 0
+
+
 def _download(url, floor, patience):
-    archive, errors = io.BytesIO(), []
+    archive, errors = _Archive(), []
     # In a thread of its own, for nothing else bounds the time that a name look-up or a trickle of bytes takes.
-    with tqdm(desc=urlsplit(url).hostname, total=1, unit="B", unit_scale=True, leave=False) as bar:
+    with _Bar(urlsplit(url).hostname) as bar:
         get = pooch.HTTPDownloader(progressbar=bar, chunk_size=2**14, timeout=(patience, STALL_TIMEOUT))
 
         def work():
@@ -184,7 +208,7 @@ def _read_batch(file, name):
 
 
 def _assemble(batches):
-    """Joins `(name, file)` pairs, in any order, into `(x_train, y_train, x_test, y_test)`."""
+    """Join `(name, file)` pairs, in any order, to `(x_train, y_train, x_test, y_test)`."""
     x, y = np.empty((6 * BATCH_ROWS, 32, 32, 3), np.uint8), np.empty(6 * BATCH_ROWS, np.int64)
     missing = set(BATCH_FILES)
     for name, file in batches:
@@ -201,7 +225,7 @@ def _assemble(batches):
 
 
 def _read_folder(folder):
-    """Reads `cifar-10-batches-py`, given itself or the folder that holds it."""
+    """Read `cifar-10-batches-py`, given itself or the folder that holds it."""
     folder = folder / FOLDER if (folder / FOLDER).is_dir() else folder
     if not folder.is_dir():
         raise FileNotFoundError("there is no such folder")
@@ -217,14 +241,14 @@ def _read_folder(folder):
 
 def _read_keras_cache():
     datasets = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
-    for place in (datasets / f"{FOLDER}-target", datasets):  # Keras 3, and before
-        if (place / FOLDER).is_dir():
-            return _read_folder(place)
+    for folder in (datasets / f"{FOLDER}-target", datasets):  # Keras 3, and before
+        if (folder / FOLDER).is_dir():
+            return _read_folder(folder)
     raise FileNotFoundError("nothing there")
 
 
 def _read_archive(archive):
-    """Reads the batch files out of the tar archive in memory: no member is ever written anywhere."""
+    """Read the batch files out of the tar archive in memory: no member is ever written anywhere."""
     wanted = {f"{FOLDER}/{name}": name for name in BATCH_FILES}
     with tarfile.open(fileobj=archive, mode="r:gz") as tar:
         return _assemble((wanted[m.name], tar.extractfile(m)) for m in tar if m.name in wanted and m.isfile())
@@ -234,16 +258,21 @@ def _read_archive(archive):
 
 
 def _read_cache(cache):
-    """Reads the cache, 0.2 s for 184 MB. Cheap checks: the size, and the CRC-32 that a zip file keeps of each array."""
+    """Read the cache, 0.2 s for 184 MB. Cheap checks: the size, and the CRC-32 that a zip file keeps of each array."""
     if not cache.exists():
         raise FileNotFoundError("nothing there")
     if cache.stat().st_size != _record(cache)["size"]:
         raise ValueError(f"{cache} is damaged: its size is wrong")
     try:
-        with np.load(cache) as arrays:
-            return tuple(arrays[key] for key in ("x_train", "y_train", "x_test", "y_test"))
+        with np.load(cache) as file:
+            arrays = tuple(file[key] for key in ("x_train", "y_train", "x_test", "y_test"))
     except Exception as error:
         raise ValueError(f"{cache} is damaged: {error}") from error
+    rows = (5 * BATCH_ROWS, BATCH_ROWS)
+    kinds = [kind for n in rows for kind in (((n, 32, 32, 3), np.uint8), ((n,), np.int64))]
+    if [(array.shape, array.dtype) for array in arrays] != kinds:
+        raise ValueError(f"{cache} is damaged: its arrays have other shapes or types")
+    return arrays
 
 
 def _record(cache):
@@ -255,7 +284,7 @@ def _record(cache):
 
 
 def _write_cache(cache, arrays):
-    """Writes the cache under temporary names, then renames; where it cannot, says so."""
+    """Write the cache under temporary names, then rename; where that fails, say so."""
     parts = []
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,16 @@
 """What `Batches` feeds to a training, and in which order."""
 
 import itertools
+import json
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 
-from involution_utils.data import Batches
+from involution_utils.data import Batches, ParameterError
 
 
 def test_batches_hold_every_image_once_as_float():
@@ -26,8 +30,12 @@ def test_batches_hold_every_image_once_as_float():
 def test_batches_refuse_what_does_not_fit():
     with pytest.raises(ValueError, match="50 images and 49 labels"):
         Batches(np.zeros((50, 2, 2, 3), np.uint8), np.arange(49))
-    with pytest.raises(ValueError, match="batch_size=0"):
-        Batches(np.zeros((50, 2, 2, 3), np.uint8), np.arange(50), batch_size=0)
+    images = np.zeros((50, 2, 2, 3), np.uint8)
+    for name, wrong in {"batch_size": 0, "seed": 2**32, "initial_epoch": -1}.items():
+        with pytest.raises(ParameterError, match=f"{name}={wrong}"):
+            Batches(images, np.arange(50), **{name: wrong})
+    with pytest.raises(ParameterError, match="`augment` must be False"):
+        Batches(np.zeros((50, 8, 3)), np.arange(50), augment=True)
 
 
 class Record(keras.layers.Layer):
@@ -103,3 +111,48 @@ def test_augmentation_depends_on_seed_epoch_and_batch_alone():
     assert not np.array_equal(batch(), batch(epoch=1))
     same = Batches(np.tile(images[:16], (2, 1, 1, 1)), np.arange(32), 16, shuffle=False, augment=True)
     assert not np.array_equal(same[0][0], same[1][0])
+
+
+def test_labels_of_pixels_move_with_their_image():
+    images = np.random.default_rng(0).integers(0, 256, (60, 9, 7, 1), np.uint8)
+    for augment in (False, True):
+        for pictures, labels in Batches(images, images[..., 0], 32, augment=augment):
+            np.testing.assert_array_equal(np.rint(pictures[..., 0] * 255), labels)
+
+
+@pytest.mark.parametrize("shape", [(40, 12, 3), (40, 4, 5, 6, 2)])
+def test_signals_and_clips_are_fed_as_they_are(shape):
+    signals = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    feed = Batches(signals, -signals, 16)
+    for i in range(len(feed)):
+        x, y = feed[i]
+        np.testing.assert_array_equal(x, signals[feed.order[16 * i : 16 * (i + 1)]])
+        np.testing.assert_array_equal(y, -x)
+
+
+PARALLEL = """
+import json, sys, keras, numpy as np
+from involution_utils.data import Batches
+devices = keras.distribution.list_devices()
+if sys.argv[1] == "parallel":
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+keras.utils.set_random_seed(0)
+images = np.random.default_rng(0).integers(0, 256, (72, 8, 8, 3), np.uint8)
+model = keras.Sequential([keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10)])
+model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+feed = Batches(images, np.arange(72) % 10, 32, augment=True)
+print(json.dumps([len(devices), model.fit(feed, epochs=3, shuffle=False, verbose=0).history["loss"]]))
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_see_what_one_sees():
+    jax = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
+    losses = []
+    for how in ("single", "parallel"):
+        command = [sys.executable, "-c", PARALLEL, how]
+        ran = subprocess.run(command, env=os.environ | jax, capture_output=True, text=True, timeout=300, check=True)
+        devices, history = json.loads(ran.stdout.splitlines()[-1])
+        assert devices == 2
+        losses.append(history)
+    np.testing.assert_allclose(*losses, rtol=1e-5)

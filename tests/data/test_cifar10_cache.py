@@ -1,5 +1,6 @@
 """The cache, and processes that die or meet while they fill it."""
 
+import json
 import os
 import resource
 import signal
@@ -8,6 +9,7 @@ import sys
 import textwrap
 import time
 
+import numpy as np
 import pytest
 from small_cifar10 import (
     ARCHIVE,
@@ -31,11 +33,14 @@ def damage(cache, how):
         npz.write_bytes(content)
     elif how == "no record":
         (cache / "cifar10.json").unlink()
+    elif how == "other arrays":
+        np.savez(npz, **dict.fromkeys(("x_train", "y_train", "x_test", "y_test"), np.zeros(5)))
+        (cache / "cifar10.json").write_text(json.dumps({"size": npz.stat().st_size, "sha256": ""}))
     elif how == "bad record":
         (cache / "cifar10.json").write_text('{"size": ')
 
 
-@pytest.mark.parametrize("how", ["shorter", "flipped", "no record", "bad record"])
+@pytest.mark.parametrize("how", ["shorter", "flipped", "no record", "bad record", "other arrays"])
 def test_damaged_cache_is_noticed_and_made_anew(load, server, cache, capsys, how):
     load(server.url + "/good")
     damage(cache, how)

@@ -1,5 +1,7 @@
 """Arguments and subsets."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,14 @@ from involution_utils.data import load_dataset
         ({"test_size": -1}, "test_size=-1"),
         ({"test_size": "100"}, "test_size='100'"),
         ({"seed": -1}, "seed=-1"),
+        ({"seed": 2**32}, "`seed` must be a whole number from 0 to 4,294,967,295"),
+        ({"name": None}, "`name` must be .* Received: name=None"),
+        ({"validation_size": 9}, "`validation_size` must be 0 or a whole number from 10 to 9,990.*=9"),
+        ({"validation_size": 9_991}, "=9991"),
+        ({"validation_size": None}, "validation_size=None"),
+        ({"validation_size": False}, "validation_size=False"),
+        ({"validation_size": 1_000, "train_size": 9_001}, "`train_size` .* from 10 to 9,000"),
+        ({"cache_dir": 3, "name": "cifar10"}, "`cache_dir` must be the name of a folder. Received: cache_dir=3"),
     ],
 )
 def test_wrong_arguments(options, words):
@@ -40,3 +50,48 @@ def test_subsets_are_balanced_reproducible_and_nested(load, server):
     assert all(everything[image.tobytes()] == label for image, label in zip(a.x_train, a.y_train, strict=True))
     small = {image.tobytes() for image in load(train_size=20).x_train}
     assert small < {image.tobytes() for image in a.x_train}
+
+
+def pictures(images):
+    return [image.tobytes() for image in images]
+
+
+def test_held_out_images_are_fixed_balanced_and_never_trained_on(load, server, capsys):
+    everything = load(server.url + "/good")
+    assert everything.x_validation.shape == (0, 32, 32, 3)
+    assert everything.y_validation.shape == (0,)
+    label_of = dict(zip(pictures(everything.x_train), everything.y_train, strict=True))
+    capsys.readouterr()
+    rest = load(validation_size=50)
+    said = "CIFAR-10: 250 training, 50 validation and 60 test images (source: cache)\n"
+    assert capsys.readouterr().out == said
+    held_out = pictures(rest.x_validation)
+    assert np.bincount(rest.y_validation).tolist() == [5] * 10
+    assert rest.y_validation.tolist() == [label_of[picture] for picture in held_out]
+    assert sorted(held_out + pictures(rest.x_train)) == sorted(label_of)
+    for options in ({"train_size": 100}, {"train_size": 37, "seed": 5}, {"test_size": 10}):
+        part = load(validation_size=50, **options)
+        assert pictures(part.x_validation) == held_out
+        assert part.y_train.tolist() == [label_of[picture] for picture in pictures(part.x_train)]
+        assert set(pictures(part.x_train)) <= set(pictures(rest.x_train))
+        assert np.ptp(np.bincount(part.y_train)) <= 1 or len(part.y_train) == 250
+        np.testing.assert_array_equal(part.x_test[:10], load(**options).x_test[:10])
+    assert set(pictures(load(validation_size=20).x_validation)) < set(held_out)
+    with_seeds = [pictures(load(validation_size=50, train_size=100, seed=seed).x_train) for seed in (0, 1, 1)]
+    assert with_seeds[0] != with_seeds[1] == with_seeds[2]
+    assert set(pictures(load(validation_size=50, train_size=60).x_train)) < set(with_seeds[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, "1db34f06f2bfc4fc"),
+        ({"train_size": 55, "test_size": 20, "seed": 3}, "e2cf1d113d0c5285"),
+        ({"train_size": 55, "validation_size": 30, "seed": 3}, "1189b1dad0d4fb6f"),
+    ],
+)
+def test_what_is_kept_stays_the_same_from_one_version_to_the_next(load, server, options, expected):
+    """Records name their images by numbers and seeds alone."""
+    dataset = load(server.url + "/good", **options)
+    parts = (dataset.x_train, dataset.y_train, dataset.x_test, dataset.x_validation)
+    assert hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:16] == expected

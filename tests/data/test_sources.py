@@ -43,6 +43,16 @@ def test_normal_lines_name_no_path(load, server, cache, tmp_path, capsys):
     assert str(tmp_path) not in capsys.readouterr().out
 
 
+def test_a_bar_is_drawn_for_a_slow_download_alone(load, server, dead, cache, capsys):
+    load(dead, server.url + "/missing", server.url + "/good")
+    assert capsys.readouterr().err == ""
+    (cache / "cifar10.npz").unlink()
+    load(server.url + "/slow")
+    bar = capsys.readouterr().err
+    assert "127.0.0.1:" in bar
+    assert bar.endswith("\r")  # cleared
+
+
 # ---- mirrors ---------------------------------------------------------------------------------------------------------
 
 
@@ -63,6 +73,12 @@ def test_broken_mirror(load, server, cache, fault, words):
         assert words in str(caught.value)
     assert files(cache) == []
     assert_recovers(load, server, cache)
+
+
+def test_mirror_that_sends_without_end(load, server, monkeypatch):
+    monkeypatch.setattr(cifar10, "MAX_ARCHIVE", len(ARCHIVE) - 1)
+    with pytest.raises(DatasetError, match="sends more than the archive holds"):
+        load(server.url + "/good")
 
 
 def test_mirror_down(load, server, dead, cache):
