@@ -60,10 +60,7 @@ def check_spatial_share(answer):
         "the whole variance also mixes the taps; below the line, too, take it for each tap.": (
             lambda k: k.var(axis=(1, 2)).mean() / k.var()
         ),
-        "this averages ratios; divide the averages.": (
-            lambda k: (k.var(axis=(1, 2)) / k.var(axis=(0, 1, 2))).mean(),
-            lambda k: (k.var(axis=(1, 2)).mean(axis=0) / k.var(axis=(0, 1, 2))).mean(),
-        ),
+        "this averages ratios; divide the averages.": (lambda k: (k.var(axis=(1, 2)) / k.var(axis=(0, 1, 2))).mean()),
         "these variances divide by the count less one; divide by the count.": lambda k: my_share(k, ddof=1),
         "these are standard deviations, not variances.": (
             lambda k: k.std(axis=(1, 2)).mean() / k.std(axis=(0, 1, 2)).mean(),
@@ -220,8 +217,7 @@ def check_effective_rank(answer):
             lambda k: np.exp(np.log10(my_rank(k))),
         ),
         "this counts the singular values above zero; it should weigh them by their size.": (
-            lambda k: (singular_values(k) > 1e-9).sum(),
-            lambda k: np.linalg.matrix_rank(k.reshape(-1, k.shape[-1] ** 2)),
+            lambda k: (singular_values(k) > 1e-9).sum()
         ),
         "this is the participation ratio; here the entropy is asked for.": (
             lambda k: singular_values(k).sum() ** 2 / (singular_values(k) ** 2).sum(),

@@ -29,7 +29,6 @@ def check_dense_parameters(answer):
         "a pooling halves the height and the width, so it quarters the pixels.": (
             lambda h, w, c, n: dense_parameters(h, 4 * w, c, n),
             lambda h, w, c, n: dense_parameters(4 * h, w, c, n),
-            lambda h, w, c, n: (h * w // 4 * c + 1) * n,
         ),
         "this is global pooling; `Flatten` keeps every pixel.": lambda h, w, c, n: (c + 1) * n,
         "the sizes are rounded wrongly: 2x2 pooling of 7 pixels gives 3, on each axis for itself.": (

@@ -221,7 +221,6 @@ def check_logit_map_shape(answer):
     mistakes = {
         'with "same", sizes are rounded up, not down.': (
             lambda h, w, c, s: shape(h, w, c, s, divide=lambda n, d: n // d),
-            lambda h, w, c, s: shape(h, w, c, s, divide=lambda n, d: max(1, n // d)),
             lambda h, w, c, s: shape(h, w, c, s, divide=lambda n, d: round(n / d)),
         ),
         "a size is a whole number.": lambda h, w, c, s: shape(h, w, c, s, divide=lambda n, d: n / d),
@@ -229,7 +228,6 @@ def check_logit_map_shape(answer):
         "all layers count, not one of them alone.": (
             lambda h, w, c, s: shape(h, w, c, s[:1]),
             lambda h, w, c, s: shape(h, w, c, s[-1:]),
-            lambda h, w, c, s: shape(h, w, c, [max(s, default=1)]),
         ),
         "strides multiply; they do not add up.": lambda h, w, c, s: shape(h, w, c, [sum(s) or 1]),
         "height and width are exchanged.": lambda h, w, c, s: shape(w, h, c, s),

@@ -234,3 +234,15 @@ def shifted_images(image, kernel, stride):
     rows, columns = valid(image, kernel, 1)
     taps = np.ndindex(kernel.shape)
     return sum(kernel[u, v] * image[u : u + rows : stride, v : v + columns : stride] for u, v in taps)
+
+
+# The remaining variants of the hints
+mistake("receptive_field", "all earlier strides", "strides_added")(
+    lambda layers: 1 + sum((k - 1) * (1 + sum(s for _, s in layers[:i])) for i, (k, _) in enumerate(layers))
+)
+mistake("strided_convolution", "one axis only", "columns_of_the_right_size")(
+    lambda x, k, s: loops(x, k, 1, s, *valid(x, k, s))
+)
+mistake("strided_convolution", "one axis only", "rows_strided_alone")(
+    lambda x, k, s: loops(x, k, s, 1, valid(x, k, s)[0], valid(x, k, 1)[1])
+)

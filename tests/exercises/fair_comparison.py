@@ -185,3 +185,19 @@ def weights_times_positions(height, width, channels, filters, kernel_size, strid
     layer = keras.layers.Conv2D(filters, kernel_size, strides, padding="same", use_bias=False)
     layer.build((None, height, width, channels))
     return layer.count_params() * math.prod(layer.compute_output_shape((1, height, width, channels))[1:3])
+
+
+# The remaining variants of the hints
+for name, hint, wrong in [
+    (
+        "rows_everywhere",
+        "rows and K columns",
+        lambda c, k, n, r: (k * c * c, k * c, made(c, k, n, r) - (c // r + 1) * (k * k - k) * (c // n)),
+    ),
+    ("pairs_exchanged", "each pair of channels", lambda c, k, n, r: (k * k * c, k * k * c * c, made(c, k, n, r))),
+    ("one_depthwise_kernel", "each pair of channels", lambda c, k, n, r: (k * k * c * c, k * k, made(c, k, n, r))),
+]:
+    mistake("operator_parameters", hint, name)(wrong)
+mistake("conv2d_multiply_adds", "biases are additions", "biases")(
+    lambda h, w, c, f, k, s: math.ceil(h / s) * math.ceil(w / s) * f * (k * k * c + 1)
+)

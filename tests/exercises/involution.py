@@ -218,3 +218,12 @@ def tensor_patches(inputs, kernels, stride):
     return ops.reshape(
         ops.einsum("ijuvgc,ijuvg->ijgc", patches, ops.cast(kernels, "float32")), (rows, columns, channels)
     )
+
+
+# The remaining variants of the hints
+mistake("involution_parameters", "kernel for each channel", "kernel_per_channel_and_group")(
+    lambda c, k, g, r: generator(c, k, g, r, outputs=k * k * c * g)
+)
+mistake("involution_parameters", "parameters of a convolution", "convolution_without_bias")(
+    lambda c, k, g, r: (k * c) ** 2
+)

@@ -1,5 +1,7 @@
 """Answers to the exercises of the notebook, right ones and wrong ones."""
 
+import math
+
 import numpy as np
 
 from exercises import ANSWERS, mistake, right, solution
@@ -329,3 +331,57 @@ def keras_svd(kernels):
 
     values = ops.svd(ops.convert_to_tensor(centered(kernels), "float32"), compute_uv=False)
     return ops.exp(-ops.sum(values / ops.sum(values) * ops.log(values / ops.sum(values))))
+
+
+# The remaining variants of the hints
+for check, hint, name, wrong in [
+    ("kernel_map", "two axes is summed", "other_axis", lambda k: np.einsum("bhwuvg->bhwug", k)),
+    ("kernel_map", "wrong two axes", "rows_and_groups", lambda k: np.einsum("bhwuvg->bhwv", k)),
+    ("kernel_map", "middle weight alone", "middle", lambda k: k[..., k.shape[3] // 2, k.shape[4] // 2, :]),
+    (
+        "spatial_share",
+        "over the taps",
+        "taps_of_all",
+        lambda k: np.var(k.reshape(-1, k[0, 0, 0].size), 1).mean() / k.var(),
+    ),
+    (
+        "spatial_share",
+        "averages ratios",
+        "ratio_per_tap",
+        lambda k: np.mean(np.var(k, (1, 2)).mean(0) / np.var(k, (0, 1, 2))),
+    ),
+    ("spatial_share", "standard deviations", "root", lambda k: math.sqrt(spatial_share(k))),
+    ("softmax_kernels", "one axis of a kernel", "rows_stable", stable(3)),
+    ("softmax_kernels", "one axis of a kernel", "columns_unstable", naive(4)),
+    ("softmax_kernels", "over the positions", "rows_of_positions", stable(1)),
+    ("softmax_kernels", "over the positions", "columns_of_positions", stable(2)),
+    ("softmax_kernels", "over the positions", "rows_of_positions_unstable", naive(1)),
+    ("softmax_kernels", "over the positions", "columns_of_positions_unstable", naive(2)),
+    ("softmax_kernels", "share one sum", "with_groups_unstable", naive((3, 4, 5))),
+    ("softmax_kernels", "serves the whole array", "whole", stable(None)),
+    ("softmax_kernels", "serves the whole array", "whole_image", stable((1, 2, 3, 4, 5))),
+    ("softmax_kernels", "serves the whole array", "whole_unstable", naive(None)),
+    ("softmax_kernels", "serves the whole array", "whole_image_unstable", naive((1, 2, 3, 4, 5))),
+    ("softmax_kernels", "not divided", "no_sum_stable", lambda k: np.exp(k - k.max((3, 4), keepdims=True))),
+    (
+        "mean_kernels",
+        "weights of a kernel are averaged",
+        "one_number_for_all_groups",
+        lambda k: 0 * k + k.mean((1, 2, 3, 4, 5), keepdims=True),
+    ),
+    ("mean_kernels", "shuffled or sorted", "sorted", lambda k: np.sort(k, 1)),
+    ("effective_rank", "different bases", "decimal", lambda k: exp_entropy(singular(k), log=np.log10)),
+    (
+        "effective_rank",
+        "counts the singular values",
+        "matrix_rank_not_centered",
+        lambda k: int((np.linalg.svd(rows(k))[1] > 0).sum()),
+    ),
+    (
+        "effective_rank",
+        "participation ratio",
+        "of_variances",
+        lambda k: (singular(k) ** 2).sum() ** 2 / (singular(k) ** 4).sum(),
+    ),
+]:
+    mistake(check, hint, name)(wrong)

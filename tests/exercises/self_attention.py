@@ -353,3 +353,24 @@ for name, hint, answer in [
     ("list_of_one", "got ['involution']", winners("depthwise", ["involution"], "attention")),
 ]:
     mistake("task_winners", hint, name)(answer)
+
+# The remaining variants of the hints
+for check, hint, name, wrong in [
+    ("attention_kernels", "no mask", "scores_times_mask", lambda s, i: shares(np.exp(s * i[..., None]))),
+    ("attention_kernels", "with low scores", "mask_of_30", lambda s, i: masked(s, i, -30)),
+    ("attention_kernels", "with low scores", "mask_of_20", lambda s, i: masked(s, i, -20)),
+    ("attention_kernels", "with low scores", "mask_of_5", lambda s, i: masked(s, i, -5)),
+    ("attention_kernels", "with low scores", "mask_of_1", lambda s, i: masked(s, i, -1)),
+    ("attention_kernels", "with low scores", "10_subtracted", lambda s, i: shares(np.exp(s - 10.0 * ~i[..., None]))),
+    ("attention_kernels", "with low scores", "1_subtracted", lambda s, i: shares(np.exp(s - ~i[..., None]))),
+    ("attention_kernels", "one axis", "rows", lambda s, i: shares(np.exp(s) * i[..., None], 2)),
+    ("attention_kernels", "not divided", "mask_before", lambda s, i: np.exp(np.where(i[..., None], s, -np.inf))),
+    ("switch_kernels", "eight neighbors", "middle_left_out", lambda x, t: switch(x, t, middle, ninth - middle / 9)),
+    (
+        "lookalike_kernels",
+        "resembles itself most",
+        "itself_and_zeros",
+        lambda x, k: np.broadcast_to(np.eye(k * k)[k * k // 2].reshape(k, k, 1), (*x.shape, k, k, 1)),
+    ),
+]:
+    mistake(check, hint, name)(wrong)

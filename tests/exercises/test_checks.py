@@ -199,7 +199,7 @@ def test_a_layer_without_a_call_is_a_stub():
 
 
 def test_a_generator_is_judged_by_what_it_should_look_at():
-    from exercises.your_own import OneKernel, OwnPixel, PositionCode, WiderContext
+    from exercises.kernel_generator import OneKernel, OwnPixel, PositionCode, WiderContext
 
     check = exercises.check_kernel_generator
     assert check(OwnPixel, looks_at="pixel")

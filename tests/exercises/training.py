@@ -348,3 +348,17 @@ def broken():
 
 
 mistake("fair_head", "expected a Keras model or a function that builds one, got a list", "list")(lambda: [1, 2])
+
+# The remaining variants of the hints
+for check, hint, name, wrong in [
+    ("dense_parameters", "quarters", "quarter_of_the_height_alone", lambda h, w, c, n: (h // 4 * w * c + 1) * n),
+    ("dense_parameters", "rounded wrongly", "rounded_at_the_end", lambda h, w, c, n: (h * w // 16 * c + 1) * n),
+    (
+        "dense_parameters",
+        "rounded wrongly",
+        "first_rounded_up",
+        lambda h, w, c, n: (-(-h // 2) // 2 * (-(-w // 2) // 2) * c + 1) * n,
+    ),
+    ("interval", "around 0", "around_zero", lambda a: (-half_width(a), half_width(a))),
+]:
+    mistake(check, hint, name)(wrong)
