@@ -9,9 +9,6 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-import latex2mathml.converter
-import latex2mathml.exceptions
-import mistune.util
 import nbformat
 from bs4 import BeautifulSoup, Tag
 from nbconvert import HTMLExporter
@@ -19,6 +16,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor, Preprocessor
 
 from involution_utils import checks
+from tools.formulas import mathml, style
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = "glossary.html"
@@ -38,20 +36,13 @@ class _MathMarkdown(IPythonRenderer):
     """Markdown whose formulas become MathML."""
 
     def inline_math(self, body):
-        return _mathml(body, "inline")
+        return mathml(body)
 
     def block_math(self, body):
-        return f'<div class="formula" tabindex="0">{_mathml(body, "block")}</div>'
+        return f'<div class="formula" tabindex="0" role="group" aria-label="formula">{mathml(body, "block")}</div>'
 
     def latex_environment(self, name, body):
         return self.block_math(rf"\begin{{{name}}}{body}\end{{{name}}}")
-
-
-def _mathml(tex: str, display: str) -> str:
-    """Return a formula as MathML; browsers align a table's columns by CSS alone."""
-    formula = latex2mathml.converter.convert(mistune.util.unescape(tex), display=display)
-    formula = re.sub(r'<mtable(?=[^>]*columnalign="right left)', '<mtable class="aligned"', formula)
-    return formula.replace("<math ", f'<math alttext="{html.escape(tex.strip())}" ', 1)
 
 
 class _DropEmptyStreams(Preprocessor):
@@ -99,7 +90,7 @@ def render(notebook: nbformat.NotebookNode, previous=None, following=None) -> st
         previous: (file name, title) of the page before it, or None.
         following: (file name, title) of the page after it, or None.
     """
-    page = {"title": title(notebook), "previous": previous, "next": following}
+    page = {"title": title(notebook), "previous": previous, "next": following, "style": style()}
     source, _ = PageExporter().from_notebook_node(notebook, {"page": page})
     soup = BeautifulSoup(source, "html.parser")
     main = soup.find("main")
