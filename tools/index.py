@@ -5,9 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from involution_utils import plotting
+import keras
+
+from involution_utils import load_dataset, microscope, plotting
 
 PICTURE = "figures/training.png"
+MICROSCOPE = "microscope.html"
+_NETWORK = "involution_classifier"
 
 
 def summary(results: Mapping[str, Any]) -> list[str]:
@@ -19,23 +23,34 @@ def summary(results: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def write(folder: Path, listed: Sequence[tuple[str, str]], results: Mapping[str, Any], microscope: str | None) -> None:
+def write(folder: Path, listed: Sequence[tuple[str, str]], results: Mapping[str, Any]) -> None:
     """Write `index.html` to a run's folder.
 
     Args:
         folder: the folder of the run.
         listed: (file name, title) of each page, in their order.
         results: the records by name, as `tools.run.run` returns them.
-        microscope: file name of the page with the run's own network, or None.
     """
     pages = "".join(f'<li><a href="{name}">{html.escape(title)}</a></li>' for name, title in listed)
     page = _PAGE.format(
         css=(Path(__file__).parent / "page" / "page.css").read_text(encoding="utf-8"),
         pages=pages,
         outcome=_outcome(folder, _records(results)),
-        microscope=_MICROSCOPE.format(html.escape(microscope)) if microscope else "",
+        microscope=_microscope(folder, results),
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _microscope(folder: Path, results: Mapping[str, Any]) -> str:
+    """Write the microscope of the involution network that the run trained, if it did, and return the link to it."""
+    path = folder / f"{_NETWORK}.keras"
+    if not path.exists() or _NETWORK not in results:
+        return ""
+    data = load_dataset(results[_NETWORK]["dataset"], train_size=10, test_size=12)
+    title = "The involution network of this run"
+    network = keras.saving.load_model(path)
+    microscope.page(network, data.x_test, folder / MICROSCOPE, data.y_test, data.class_names, title=title)
+    return _MICROSCOPE
 
 
 def _records(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,8 +92,8 @@ def _picture(folder: Path, records: dict[str, Any]) -> str:
     return f'<img src="{PICTURE}" alt="{html.escape(alt)}">'
 
 
-_MICROSCOPE = """<p><a href="{}">The microscope</a>: the involution network of this run, alive. Point at a pixel and see
-the kernel that is made for it.</p>"""
+_MICROSCOPE = f"""<p><a href="{MICROSCOPE}">The microscope</a>: the involution network of this run, alive.
+Point at a pixel and see the kernel that is made for it.</p>"""
 _TABLE = """<h2>What came out</h2>
 {picture}
 <div class="scroll" tabindex="0"><table>

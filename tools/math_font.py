@@ -1,11 +1,12 @@
 """Make `tools/page/math.woff2`, the letters and signs of formulas, from STIX Two Math (SIL Open Font License 1.1).
 
-python -m tools.math_font STIXTwoMath-Regular.ttf
+    python -m tools.math_font STIXTwoMath-Regular.ttf
 
 Browsers stretch brackets and sums by a font's table for formulas, which few systems have a font with. The font is in
 the package `ziamath`; writing woff2 needs the package `brotli`. Neither is needed to use what this leaves.
 """
 
+# ruff: noqa: RUF001  (signs of mathematics that look like letters)
 import sys
 from pathlib import Path
 

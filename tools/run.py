@@ -27,7 +27,7 @@ from tools import index, pages
 from tools.output import MANIFEST, RunFolder
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-_OWN_PAGES = ("index.html", pages.GLOSSARY, "README.md")
+_OWN_PAGES = ("index.html", index.MICROSCOPE, pages.GLOSSARY, "README.md")
 # A kernel reached through a file rather than a network port, so that a machine without any network will do.
 _LOCAL_KERNEL = Config({"KernelManager": {"transport": "tcp" if sys.platform == "win32" else "ipc"}})
 
@@ -66,7 +66,7 @@ def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS
         results |= _records(place.work)
         results["seconds"] = round(time.perf_counter() - begin)
         listed = pages.write(place.work, [place.work / source.name for source in sources])
-        index.write(place.work, listed, results, None)
+        index.write(place.work, listed, results)
         try:
             place.replace(results)
         except checks.ParameterError as error:
