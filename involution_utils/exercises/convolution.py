@@ -1,12 +1,14 @@
 """The checks of notebook 01."""
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from involution_utils.exercises.judge import Verdict, is_stub, judge, numbers, show
 
 
-def check_parameter_count(answer):
+def check_parameter_count(answer: Any) -> Verdict:
     """Check the number of parameters of `keras.layers.Conv2D(64, kernel_size=5)` on 32 input channels.
 
     Args:
@@ -30,7 +32,7 @@ def check_parameter_count(answer):
     return Verdict(False, f"Not yet: {next((hint for hint, known in mistakes.items() if number in known), wrong)}")
 
 
-def check_receptive_field(answer):
+def check_receptive_field(answer: Any) -> Verdict:
     """Check `receptive_field(layers)`.
 
     Args:
@@ -71,7 +73,7 @@ def check_receptive_field(answer):
     return judge(answer, cases, receptive_field, praise, mistakes)
 
 
-def check_strided_convolution(answer):
+def check_strided_convolution(answer: Any) -> Verdict:
     """Check `convolve_strided(image, kernel, stride)`.
 
     Args:

@@ -1,11 +1,13 @@
 """The checks of notebook 06."""
 
+from typing import Any
+
 import numpy as np
 
-from involution_utils.exercises.judge import judge
+from involution_utils.exercises.judge import Verdict, judge
 
 
-def check_operator_parameters(answer):
+def check_operator_parameters(answer: Any) -> Verdict:
     """Check `operator_parameters(channels, kernel_size, group_channels, reduction_ratio)`.
 
     Args:
@@ -44,7 +46,7 @@ def check_operator_parameters(answer):
     return judge(answer, cases, operator_parameters, "K*K*C*C, K*K*C, and what makes the kernels.", mistakes)
 
 
-def check_paired_interval(answer):
+def check_paired_interval(answer: Any) -> Verdict:
     """Check `paired_interval(one, other)`.
 
     Args:
@@ -85,7 +87,7 @@ def check_paired_interval(answer):
     )
 
 
-def check_conv2d_multiply_adds(answer):
+def check_conv2d_multiply_adds(answer: Any) -> Verdict:
     """Check `conv2d_multiply_adds(height, width, channels, filters, kernel_size, strides)`.
 
     Args:

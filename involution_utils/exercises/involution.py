@@ -2,6 +2,8 @@
 
 import itertools
 import math
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -11,7 +13,7 @@ from involution_utils.exercises.judge import Verdict, attempt, is_stub, judge, n
 from involution_utils.layers import Involution2D
 
 
-def check_involution_parameters(answer):
+def check_involution_parameters(answer: Any) -> Verdict:
     """Check `involution_parameters(channels, kernel_size, groups, reduction_ratio)`.
 
     Args:
@@ -54,7 +56,7 @@ def check_involution_parameters(answer):
     return judge(answer, cases, involution_parameters, praise, mistakes)
 
 
-def check_group_of_channel(answer):
+def check_group_of_channel(answer: Any) -> Verdict:
     """Check `group_of(channel, channels, groups)`.
 
     Args:
@@ -79,7 +81,14 @@ def check_group_of_channel(answer):
     return judge(answer, cases, group_of, "a group owns channels / groups neighbors.", mistakes)
 
 
-def involve(inputs, kernels, stride=1, *, late=(0, 0), mode="constant"):
+def involve(
+    inputs: np.ndarray,
+    kernels: np.ndarray,
+    stride: int = 1,
+    *,
+    late: Sequence[int] = (0, 0),
+    mode: Literal["constant", "wrap"] = "constant",
+) -> np.ndarray:
     """Return the involution of one image; its windows may start too `late`, by rows and columns."""
     (*outputs, size, _, groups), channels = kernels.shape, inputs.shape[-1]
     padded = np.pad(inputs, ((size, size), (size, size), (0, 0)), mode)
@@ -90,7 +99,7 @@ def involve(inputs, kernels, stride=1, *, late=(0, 0), mode="constant"):
     return np.einsum("ijcuv,ijuvc->ijc", windows, np.repeat(kernels, channels // groups, axis=-1))
 
 
-def check_involution(answer):
+def check_involution(answer: Any) -> Verdict:
     """Check `involve(inputs, kernels, stride)`.
 
     Args:
@@ -145,7 +154,7 @@ def check_involution(answer):
     return judge(answer, cases, involve, praise, mistakes)
 
 
-def check_own_involution_layer(answer):
+def check_own_involution_layer(answer: Any) -> Verdict:
     """Check a Keras layer of the reader's own: with the same weights it must equal `Involution2D`.
 
     Args:

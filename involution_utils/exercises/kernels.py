@@ -1,11 +1,13 @@
 """The checks of notebook 04."""
 
+from typing import Any
+
 import numpy as np
 
-from involution_utils.exercises.judge import judge
+from involution_utils.exercises.judge import Verdict, judge
 
 
-def check_kernel_map(answer):
+def check_kernel_map(answer: Any) -> Verdict:
     """Check `kernel_map(kernels)`.
 
     Args:
@@ -33,7 +35,7 @@ def check_kernel_map(answer):
     return judge(answer, cases, kernel_map, "one number for each image, position and group.", mistakes)
 
 
-def check_spatial_share(answer):
+def check_spatial_share(answer: Any) -> Verdict:
     """Check `my_share(kernels)`.
 
     Args:
@@ -77,7 +79,7 @@ def check_spatial_share(answer):
     return judge(answer, cases, my_share, "within images over the whole; the rest lies between images.", mistakes)
 
 
-def check_softmax_kernels(answer):
+def check_softmax_kernels(answer: Any) -> Verdict:
     """Check `normalize(kernels)`.
 
     Args:
@@ -129,7 +131,7 @@ def check_softmax_kernels(answer):
     )
 
 
-def check_mean_kernels(answer):
+def check_mean_kernels(answer: Any) -> Verdict:
     """Check `mean_kernels(kernels)`, the lesion that lets no kernel look at its position.
 
     Args:
@@ -179,7 +181,7 @@ def check_mean_kernels(answer):
     return judge(answer, cases, mean_kernels, praise, mistakes)
 
 
-def check_effective_rank(answer):
+def check_effective_rank(answer: Any) -> Verdict:
     """Check `my_rank(kernels)`.
 
     Args:

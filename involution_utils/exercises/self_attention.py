@@ -1,12 +1,14 @@
 """The checks of notebook 05."""
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from involution_utils.exercises.judge import Verdict, is_stub, judge, show
 
 
-def check_window_pairs(answer):
+def check_window_pairs(answer: Any) -> Verdict:
     """Check `window_pairs(height, width, kernel_size)`.
 
     Args:
@@ -44,7 +46,7 @@ def check_window_pairs(answer):
     return judge(answer, cases, window_pairs, "rows and columns count independently: multiply.", mistakes)
 
 
-def check_attention_parameters(answer):
+def check_attention_parameters(answer: Any) -> Verdict:
     """Check `attention_parameters(channels, kernel_size, groups, reduction_ratio)`.
 
     Args:
@@ -72,7 +74,7 @@ def check_attention_parameters(answer):
     return judge(answer, cases, attention_parameters, praise, mistakes)
 
 
-def check_attention_kernels(answer):
+def check_attention_kernels(answer: Any) -> Verdict:
     """Check `attention_kernels(scores, inside)`.
 
     Args:
@@ -121,7 +123,7 @@ def check_attention_kernels(answer):
     return judge(answer, cases, attention_kernels, praise, mistakes, tolerance=5e-6)
 
 
-def check_switch_kernels(answer):
+def check_switch_kernels(answer: Any) -> Verdict:
     """Check `switch_kernels(image, threshold)`, kernels by hand for a filter that the middle pixel chooses.
 
     Args:
@@ -175,7 +177,7 @@ def _without_middle(kernels, where):
     return kernels
 
 
-def check_lookalike_kernels(answer):
+def check_lookalike_kernels(answer: Any) -> Verdict:
     """Check `lookalike_kernels(image, kernel_size)`, kernels by hand that copy the neighbor most like the middle.
 
     Args:
@@ -220,7 +222,7 @@ def check_lookalike_kernels(answer):
     return judge(answer, cases, lookalike_kernels, praise, mistakes)
 
 
-def check_task_winners(answer):
+def check_task_winners(answer: Any) -> Verdict:
     """Check which operator should win which toy task, as a prediction before the runs.
 
     Args:

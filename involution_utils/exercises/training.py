@@ -1,6 +1,7 @@
 """The checks of notebook 03."""
 
 import itertools
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from involution_utils.exercises.network import image_sizes, received, run, run_i
 from involution_utils.layers import Involution2D
 
 
-def check_dense_parameters(answer):
+def check_dense_parameters(answer: Any) -> Verdict:
     """Check `dense_parameters(height, width, channels, units)`.
 
     Args:
@@ -42,7 +43,7 @@ def check_dense_parameters(answer):
     return judge(answer, cases, dense_parameters, "one weight for each remaining number and unit.", mistakes)
 
 
-def check_interval(answer):
+def check_interval(answer: Any) -> Verdict:
     """Check `interval(accuracies)`.
 
     Args:
@@ -78,7 +79,7 @@ def check_interval(answer):
     return judge(answer, cases, interval, "mean plus and minus t * s / sqrt(n).", mistakes)
 
 
-def check_fair_head(answer):
+def check_fair_head(answer: Any) -> Verdict:
     """Check the convolutional classifier with global average pooling in place of `Flatten`.
 
     Args:
@@ -170,7 +171,7 @@ def _first_layer_first(weights):
     return [w for layer in layers for w in layer]
 
 
-def check_repaired_inn(answer):
+def check_repaired_inn(answer: Any) -> Verdict:
     """Check a small network of involutions for CIFAR-10 that lacks the faults of the original's.
 
     Args:

@@ -1,5 +1,7 @@
 """The checks of notebook 07."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -12,7 +14,7 @@ from involution_utils.layers import Involution2D
 LOOKS = ("pixel", "neighbors", "position")
 
 
-def check_kernel_generator(answer, looks_at="neighbors"):
+def check_kernel_generator(answer: Any, looks_at: str = "neighbors") -> Verdict:
     """Check a kernel generator of the reader's own.
 
     Args:
@@ -119,7 +121,7 @@ def _learning_problem(layer, images):
     return None
 
 
-def check_involution_parameters_nd(answer):
+def check_involution_parameters_nd(answer: Any) -> Verdict:
     """Check `involution_parameters_nd(axes, channels, kernel_size, groups, reduction_ratio)`.
 
     Args:
@@ -155,7 +157,7 @@ def check_involution_parameters_nd(answer):
     return judge(answer, cases, involution_parameters_nd, "only the taps of a kernel multiply with the axes.", mistakes)
 
 
-def check_signal_involution(answer):
+def check_signal_involution(answer: Any) -> Verdict:
     """Check `involve_signal(signal, kernels)`, an involution over one axis.
 
     Args:
@@ -204,7 +206,7 @@ def check_signal_involution(answer):
     return judge(answer, cases, involve_signal, "one axis less, and nothing else is new.", mistakes)
 
 
-def check_logit_map_shape(answer):
+def check_logit_map_shape(answer: Any) -> Verdict:
     """Check `logit_map_shape(height, width, classes, strides)`.
 
     Args:
@@ -243,7 +245,7 @@ def check_logit_map_shape(answer):
     )
 
 
-def check_mean_iou(answer):
+def check_mean_iou(answer: Any) -> Verdict:
     """Check `mean_iou(truth, predicted, classes)`.
 
     Args:
