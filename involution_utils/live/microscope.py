@@ -4,6 +4,7 @@
 
     microscope.page(model, images, "microscope.html", labels, class_names)   # one file, complete in itself
     microscope.show(model, images, labels, class_names)                       # the same in a notebook's output
+    microscope.convolution(), microscope.handwritten(), microscope.explorer(records)           # three smaller pages
 
 The page computes with the project's own JavaScript. It knows the layers InputLayer, Conv2D, DepthwiseConv2D,
 `SharedDepthwiseConv2D`, Dense, BatchNormalization, Rescaling, ReLU, Softmax, Activation, MaxPooling2D,
@@ -24,8 +25,19 @@ from involution_utils.analysis import layer_kernels
 from involution_utils.live.graph import translate
 from involution_utils.live.page import LivePage, assemble, image_data
 from involution_utils.live.pictures import PICTURE_NAMES, photograph, pictures, snapshot
+from involution_utils.live.small_pages import convolution, explorer, handwritten
 
-__all__ = ["PICTURE_NAMES", "kernel_means", "page", "photograph", "pictures", "show"]
+__all__ = [
+    "PICTURE_NAMES",
+    "convolution",
+    "explorer",
+    "handwritten",
+    "kernel_means",
+    "page",
+    "photograph",
+    "pictures",
+    "show",
+]
 
 _SCRIPTS = ["forward.js", "page.js", "reading.js", "microscope.js"]
 

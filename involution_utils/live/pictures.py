@@ -91,12 +91,40 @@ def snapshot(
     axes[-1].invert_yaxis()
     axes[-1].set(xlim=(0, 1), xlabel="probability")
     axes[-1].spines[["top", "right"]].set_visible(False)
+    made = f"; for each of {', '.join(maps)}, the sum of the kernel at every position, first group" if maps else ""
+    alt = f"The picture “{name}” as the network {model.name} sees it{made}; bars of its probabilities, {says} first."
+    return _png(figure), alt
+
+
+def picture_of_photographs(named: dict[str, np.ndarray]) -> bytes:
+    """Draw gray pictures (height, width) side by side, on one scale if they lie in [0, 1], and return a PNG's bytes."""
+    figure = Figure(figsize=(2.6 * len(named), 2.8), layout="constrained")
+    for axis, (name, values) in zip(figure.subplots(1, len(named)), named.items(), strict=True):
+        most = float(np.abs(values).max())
+        axis.imshow(values, cmap="gray", vmin=-most if values.min() < -0.01 else 0, vmax=max(most, 1))
+        axis.set_title(name, fontsize=10)
+        axis.set_axis_off()
+    return _png(figure)
+
+
+def picture_of_runs(groups: dict[str, list[float]]) -> bytes:
+    """Draw a dot per run and a row per group, and return a PNG's bytes."""
+    figure = Figure(figsize=(6.5, 0.6 + 0.32 * len(groups)), layout="constrained")
+    axis = figure.subplots()
+    for row, values in enumerate(groups.values()):
+        axis.plot(values, [row] * len(values), "o", color="#56789a", alpha=0.55, mew=0)
+    axis.set_yticks(range(len(groups)), groups)
+    axis.invert_yaxis()
+    axis.set_xlabel("test accuracy (%)")
+    axis.spines[["top", "right"]].set_visible(False)
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
     png = io.BytesIO()
     with matplotlib.rc_context({"font.size": 8}):
         figure.savefig(png, format="png", dpi=100, metadata={"Software": None})
-    made = f"; for each of {', '.join(maps)}, the sum of the kernel at every position, first group" if maps else ""
-    alt = f"The picture “{name}” as the network {model.name} sees it{made}; bars of its probabilities, {says} first."
-    return png.getvalue(), alt
+    return png.getvalue()
 
 
 def _in_float64(model: keras.Model) -> keras.Model:

@@ -52,9 +52,9 @@ function drawMaps() {
     const marks = [state.pin && spot(state.pin, "pinned"), spot(state.point, "window")];
     canvas.after(build("svg", { viewBox: `0 0 ${node.shape[1]} ${node.shape[0]}`, preserveAspectRatio: "none", "aria-hidden": "true" }, ...marks));
   });
-  fillBar(byId("map-bar"), most);
+  fillBar(byId("map-bar"), most, mode === "apart" ? 0 : -most);
   byId("modes").hidden = !own;
-  byId("map-about").textContent = (own ? "" : `${kindOf(node)} uses the same kernels at every position. `) + MODES[mode][1] + (values.length > 12 ? " The first 12 groups are shown." : "");
+  byId("map-about").textContent = (own ? "" : `${kindOf(node)} uses the same kernels at every position. `) + MODES[mode][1] + (own && now !== before && state.change !== "shuffled" && changedLayers().includes(node) ? " Here the kernels are frozen: they are alike everywhere." : "") + (values.length > 12 ? " The first 12 groups are shown." : "");
 }
 
 const kindOf = (node) => ({ involution: "Involution", static: node.groups === node.shape[2] ? "Depthwise convolution" : "This layer, with one kernel per group of channels,", convolution: "Convolution" })[node.op];
@@ -72,12 +72,12 @@ function drawClasses() {
   }));
   const top = order[0], had = rank(was)[0], image = images[state.image];
   const label = image.label === undefined ? "" : ` Its label is ${names[image.label] ?? image.label}.`;
-  byId("verdict").textContent = `${image.name}: ${names[top]}, ${percent(is[top])}.${label}${now !== before ? " The upright lines are what it says as trained." : ""}`;
+  byId("verdict").textContent = `“${image.name}” looks most like ${names[top]} to the network: ${percent(is[top])}.${label}${now !== before ? " The upright lines are what it says as trained." : ""}`;
   let text = "Each layer with involution makes a kernel per position. Freeze them, and the network has only the image's content, not its positions, to go by.";
   if (changes) {
     const where = state.scope === "all" ? "all involutions" : layer().name, how = state.change === "dataset" ? `${CHANGES.dataset[1]}, the mean over ${DATA.datasetName ?? `this page's ${images.filter((i) => !i.own).length} images`}` : CHANGES[state.change][1];
     text = now === before ? `${layer().name} makes no kernels from the image: choose a layer with involution, or all of them.`
-      : `In ${where}, ${how}: the network says ${names[top]} (${percent(is[top])})${top === had ? `, as before (${percent(was[top])}).` : `; as trained it said ${names[had]} (${percent(was[had])}).`}`;
+      : `In ${where}, ${how}: the network says ${names[top]} (${percent(is[top])})${top === had ? `, as it did as trained (${percent(was[top])}).` : `; as trained it said ${names[had]} (${percent(was[had])}).`}`;
   }
   byId("changed").textContent = text;
   return `${names[top]}, ${percent(is[top])}`;
@@ -107,8 +107,9 @@ function drawInside() {
     fillGrid(button.querySelector("table"), kernel, window, most, { numbers: false });
     button.dataset.group = group;
     button.setAttribute("aria-pressed", group === state.group);
-    button.querySelector("span").textContent = node.op === "convolution" || count === 1 ? `${part} ${group + 1}` : `group ${group + 1}: channels ${first + 1}–${first + count}`;
-    button.setAttribute("aria-label", `Kernel of ${part} ${group + 1}: sum ${short(kernel.reduce((a, b) => a + b, 0))}, center ${short(kernel[Math.floor(kernel.length / 2)])}`);
+    button.querySelector("span").textContent = `${part} ${group + 1}`;
+    button.title = count === 1 ? "" : `for channels ${first + 1} to ${first + count}`;
+    button.setAttribute("aria-label", `Kernel of ${part} ${group + 1}${count === 1 ? "" : `, for channels ${first + 1} to ${first + count}`}: sum ${short(kernel.reduce((a, b) => a + b, 0))}, center ${short(kernel[Math.floor(kernel.length / 2)])}`);
   });
   fillBar(byId("kernel-bar"), most);
   byId("kernels-about").textContent = ownKernels(node)
@@ -139,8 +140,7 @@ function drawPair() {
     return;
   }
   const [here, pinned] = [state.point, state.pin].map((point) => kernelAt(node, positionAt(node, point), state.group, state.channel)), most = greatest([...here, ...pinned]);
-  const gap = here.map((value, i) => value - pinned[i]);
-  [["here-grid", here, "Kernel here"], ["pinned-grid", pinned, "Pinned kernel"], ["difference-grid", gap, "Difference"]].forEach(([id, values, label]) => fillGrid(byId(id), values, node.size[1], most, { label }));
+  [["here-grid", here, "Kernel here"], ["pinned-grid", pinned, "Pinned kernel"], ["difference-grid", gap(here, pinned), "Difference"]].forEach(([id, values, label]) => fillGrid(byId(id), values, node.size[1], most, { label }));
   byId("pair-about").textContent = ownKernels(node)
     ? `Group ${state.group + 1}: cosine similarity ${short(likeness(here, pinned))} (1 the same direction, 0 unrelated, −1 opposite). The pinned position is framed in blue.`
     : `${kindOf(node)} uses the same kernel at both positions: the difference is zero.`;
@@ -182,12 +182,6 @@ function choose(change) {
   update({ network: again, choices: again || "layer" in change || "group" in change });
 }
 
-/** Radio buttons with pictures or words on them. */
-function radios(box, name, entries, chosen, onchoose) {
-  box.replaceChildren(...entries.map(([value, face, label]) => build("label", { class: face instanceof Element ? "choice picture" : "choice", title: label ?? false },
-    build("input", { type: "radio", name, value, checked: value === chosen, "aria-label": label ?? false, onchange: () => onchoose(value) }), build("span", {}, face))));
-}
-
 function drawImages() {
   radios(byId("images"), "image", images.map((image, i) => {
     const canvas = build("canvas", { "aria-hidden": "true" });
@@ -195,31 +189,6 @@ function drawImages() {
     return [i, canvas, image.name];
   }), state.image, (image) => choose({ image }));
 }
-
-/** Follow pointer and keys on a picture of the image. */
-function followHand(element, picture = () => element) {
-  const pointAt = (event) => {
-    const box = picture(event).getBoundingClientRect(), share = (at, start, length) => Math.min(0.9999, Math.max(0, (at - start) / length));
-    return [share(event.clientY, box.top, box.height), share(event.clientX, box.left, box.width)];
-  };
-  const inside = (event) => picture(event) !== null;
-  element.addEventListener("pointermove", (event) => {
-    if (!inside(event)) return;
-    const point = pointAt(event);
-    choose(event.pointerType === "mouse" && !event.buttons ? { point } : { point, rest: point });
-  });
-  element.addEventListener("pointerdown", (event) => { if (inside(event)) choose({ point: pointAt(event), rest: pointAt(event) }); });
-  element.addEventListener("pointerleave", () => choose({ point: state.rest }));
-}
-
-byId("stage").addEventListener("keydown", (event) => {
-  const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-  if (step) {
-    const { shape } = layer(), point = positionAt(layer(), state.point).map((at, axis) => (Math.min(shape[axis] - 1, Math.max(0, at + step[axis])) + 0.5) / shape[axis]);
-    choose({ point, rest: point });
-    event.preventDefault();
-  } else if (event.key.toLowerCase() === "p" && !event.ctrlKey && !event.metaKey) choose({ pin: state.point });
-});
 
 /** Scale a picture of the reader's to the network's size: the middle square (or oblong) of it. */
 async function takeOwn(file) {
@@ -265,8 +234,13 @@ drawImages();
 radios(byId("layers"), "layer", layers.map((node, i) => [i, `${i + 1} · ${node.name.replace(/_/g, " ")}`]), state.layer, (index) => choose({ layer: index }));
 radios(byId("modes"), "mode", Object.entries(MODES).map(([mode, [name]]) => [mode, name]), state.mode, (mode) => choose({ mode }));
 radios(byId("changes"), "change", Object.entries(CHANGES).map(([change, [name]]) => [change, name]), state.change, (change) => choose({ change }));
-followHand(byId("stage"));
-followHand(byId("maps"), (event) => event.target.closest?.(".map")?.firstElementChild ?? null);
+const put = (point, held) => choose(point === null ? { point: state.rest } : held ? { point, rest: point } : { point });
+followHand(byId("stage"), put);
+followHand(byId("maps"), put, (event) => event.target.closest?.(".map")?.firstElementChild);
+followKeys(byId("stage"), () => layer().shape, () => state.point, put);
+byId("stage").addEventListener("keydown", (event) => {
+  if (event.key.toLowerCase() === "p" && !event.ctrlKey && !event.metaKey) choose({ pin: state.point });
+});
 compute();
 drawChoices();
 settle(() => update());

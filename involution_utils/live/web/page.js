@@ -74,7 +74,7 @@ function paintPixels(canvas, pixels, width, channels) {
 }
 
 /** Fill a table of numbers, one colored cell each, on a scale from -most to most. */
-function fillGrid(table, values, columns, most, { numbers = true, label } = {}) {
+function fillGrid(table, values, columns, most, { numbers = true, label, color: shade = diverging } = {}) {
   const rows = values.length / columns;
   if (table.rows.length !== rows || table.rows[0]?.cells.length !== columns) {
     table.replaceChildren(...Array.from({ length: rows }, () => build("tr", {}, ...Array.from({ length: columns }, () => build("td")))));
@@ -83,7 +83,7 @@ function fillGrid(table, values, columns, most, { numbers = true, label } = {}) 
   table.classList.toggle("quiet", !numbers);
   values.forEach((value, i) => {
     const cell = table.rows[Math.floor(i / columns)].cells[i % columns], outside = Number.isNaN(value);
-    const color = diverging(outside ? 0 : value / (most || 1));
+    const color = shade(outside ? 0 : value / (most || 1));
     cell.textContent = outside ? "–" : short(value);
     cell.classList.toggle("outside", outside);
     cell.style.backgroundColor = outside ? "" : css(color);
@@ -93,13 +93,49 @@ function fillGrid(table, values, columns, most, { numbers = true, label } = {}) 
 
 const greatest = (values) => values.reduce((most, value) => (Math.abs(value) > most ? Math.abs(value) : most), 0);
 
-/** Draw the color bar of a scale from -most to most. */
-function fillBar(bar, most) {
+/** Draw the color bar of a scale from `least`, which is -most or 0, to `most`. */
+function fillBar(bar, most, least = -most) {
   const canvas = bar.querySelector("canvas");
-  paint(canvas, Array.from({ length: 101 }, (_, i) => (i - 50) / 50), 101, diverging);
+  paint(canvas, Array.from({ length: 101 }, (_, i) => (least < 0 ? (i - 50) / 50 : i / 100)), 101, diverging);
   const [low, high] = bar.querySelectorAll("span");
-  low.textContent = short(-most);
+  low.textContent = short(least);
   high.textContent = short(most);
+}
+
+// --------------------------------------------------------------------------------------------------- what a hand does
+
+/** Radio buttons with pictures or words on them. */
+function radios(box, name, entries, chosen, onchoose) {
+  box.replaceChildren(...entries.map(([value, face, label]) => build("label", { class: face instanceof Element ? "choice picture" : "choice", title: label ?? false },
+    build("input", { type: "radio", name, value, checked: value === chosen, "aria-label": label ?? false, onchange: () => onchoose(value) }), build("span", {}, face))));
+}
+
+/** The [row, column] at a point, (down, across) as shares of the picture. */
+const positionIn = (shape, point) => [0, 1].map((axis) => Math.min(shape[axis] - 1, Math.max(0, Math.floor(point[axis] * shape[axis]))));
+
+/** Call onpoint(point, held) as a pointer moves over a picture; held, if it is pressed there; onpoint(null) as it leaves. */
+function followHand(element, onpoint, picture = () => element) {
+  const follow = (event) => {
+    const box = picture(event)?.getBoundingClientRect();
+    if (!box) return;
+    const share = (at, start, length) => Math.min(0.9999, Math.max(0, (at - start) / length));
+    const held = event.type === "pointerdown" || event.pointerType !== "mouse" || event.buttons > 0;
+    onpoint([share(event.clientY, box.top, box.height), share(event.clientX, box.left, box.width)], held);
+  };
+  element.addEventListener("pointermove", follow);
+  element.addEventListener("pointerdown", follow);
+  element.addEventListener("pointerleave", () => onpoint(null));
+}
+
+/** Move a point with the arrow keys, from position to position. */
+function followKeys(element, shape, point, onpoint) {
+  element.addEventListener("keydown", (event) => {
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const sizes = shape();
+    onpoint(positionIn(sizes, point()).map((at, axis) => (Math.min(sizes[axis] - 1, Math.max(0, at + step[axis])) + 0.5) / sizes[axis]), true);
+  });
 }
 
 // ------------------------------------------------------------------------------------------------- the page around it

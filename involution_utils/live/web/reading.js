@@ -26,7 +26,7 @@ const ownKernels = (node) => node.op === "involution";
 // -------------------------------------------------------------------------------------------------- reading the layer
 
 /** The [row, column] of the layer's output at a point of the image. */
-const positionAt = (node, point) => [0, 1].map((axis) => Math.min(node.shape[axis] - 1, Math.max(0, Math.floor(point[axis] * node.shape[axis]))));
+const positionAt = (node, point) => positionIn(node.shape, point);
 
 /** The kernel of a group at a position. A convolution's "group" is a filter, and its kernel differs by channel. */
 function kernelAt(node, [row, column], group, channel) {
@@ -61,24 +61,27 @@ function channelsOf(node, group) {
 }
 
 const dot = (a, b) => a.reduce((sum, value, i) => sum + (Number.isNaN(value) ? 0 : value * b[i]), 0);
+const gap = (a, b) => a.map((value, i) => value - b[i]);
 const likeness = (a, b) => dot(a, b) / (Math.sqrt(dot(a, a) * dot(b, b)) || 1);
 
 const MODES = {
   sum: ["Sum of weights", "Each cell is the sum of that position's kernel: what it makes of an even surface."],
   center: ["Center weight", "Each cell is the middle weight of that position's kernel: how much of the position itself is kept."],
+  apart: ["Unlike the average", "Each cell is how far that position's kernel lies from the image's mean kernel, as a share of the mean's length."],
   like: ["Most like this one", "Red where kernels point the same way as the one here (cosine similarity 1), blue where they point the opposite way."],
   output: ["Output", "Each cell is the layer's output there, in the chosen channel."],
 };
 
 /** A map of the layer: one number per position. */
 function mapOf(node, mode, group) {
-  const [rows, columns] = node.shape, here = kernelAt(node, positionAt(node, state.point), group, 0), count = taps(node);
-  return Array.from({ length: rows * columns }, (_, i) => {
-    if (mode === "output") return now.outputs[node.name].data[i * node.shape[2] + (node.op === "convolution" ? group : state.channel)];
-    const kernel = kernelAt(node, [Math.floor(i / columns), i % columns], group, 0);
-    if (mode === "like") return likeness(kernel, here);
-    return mode === "center" ? kernel[Math.floor(count / 2)] : kernel.reduce((sum, value) => sum + value, 0);
-  });
+  const [rows, columns] = node.shape, positions = Array.from({ length: rows * columns }, (_, i) => [Math.floor(i / columns), i % columns]);
+  if (mode === "output") return positions.map((_, i) => now.outputs[node.name].data[i * node.shape[2] + (node.op === "convolution" ? group : state.channel)]);
+  const kernels = positions.map((position) => kernelAt(node, position, group, 0)), middle = Math.floor(taps(node) / 2);
+  if (mode === "sum") return kernels.map((kernel) => kernel.reduce((sum, value) => sum + value, 0));
+  if (mode === "center") return kernels.map((kernel) => kernel[middle]);
+  if (mode === "like") return kernels.map((kernel) => likeness(kernel, kernelAt(node, positionAt(node, state.point), group, 0)));
+  const average = kernels[0].map((_, tap) => kernels.reduce((sum, kernel) => sum + kernel[tap], 0) / kernels.length);
+  return kernels.map((kernel) => Math.sqrt(dot(gap(kernel, average), gap(kernel, average)) / (dot(average, average) || 1)));
 }
 
 // ------------------------------------------------------------------------------------------------------------ what if
@@ -129,10 +132,16 @@ const changed = {
 };
 const repeated = (kernel, length) => Float32Array.from({ length }, (_, i) => kernel[i % kernel.length]);
 
+/** The layers whose kernels are changed. */
+function changedLayers() {
+  if (state.change === "trained") return [];
+  return state.scope === "all" ? involutions : involutions.filter((node) => node === layer());
+}
+
 function compute() {
   const { pixels } = images[state.image];
   before = network.run(pixels);
-  const chosen = state.change === "trained" ? [] : state.scope === "all" ? involutions : involutions.filter((node) => node === layer());
+  const chosen = changedLayers();
   if (state.change === "dataset") means ??= averagedOverImages();
   now = chosen.length ? network.run(pixels, Object.fromEntries(chosen.map((node) => [node.name, changed[state.change]]))) : before;
 }

@@ -1,0 +1,167 @@
+"""The smaller pages: a convolution by hand, a kernel generator written by hand, an explorer of a comparison's runs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from involution_utils import checks
+from involution_utils.live.page import LivePage, assemble, image_data
+from involution_utils.live.pictures import photograph, picture_of_photographs, picture_of_runs
+
+SIZE = 7  # of the kernels that the rule written by hand makes
+KERNELS = {
+    "blur": np.full((3, 3), 1 / 9),
+    "sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]], "float64"),
+    "edges": np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]], "float64"),
+    "identity": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], "float64"),
+}
+
+
+def convolution(
+    photo: np.ndarray | None = None,
+    kernels: Mapping[str, np.ndarray] | None = None,
+    *,
+    point: tuple[float, float] = (0.33, 0.42),
+) -> LivePage:
+    """Make a page with one kernel and a window that is dragged over a photograph: window, products, sum, output.
+
+    The reader chooses among `kernels` or writes other weights.
+
+    Args:
+        photo: `(height, width)`, gray, in [0, 1]; by default `photograph()`, reduced to 64x64.
+        kernels: Square kernels of odd size, by name; by default a blur, a sharpening, an edge detector, the identity.
+        point: Where the window lies at first, (down, across) as shares of the photograph.
+
+    Returns:
+        A `LivePage`, which a notebook displays and whose `save(path)` writes it to a file.
+
+    Raises:
+        ParameterError: a ValueError, if an argument is of another form.
+    """
+    gray = photograph().reshape(64, 3, 64, 3).mean((1, 3)) if photo is None else _gray(photo)
+    named = {
+        str(name): np.asarray(kernel, "float64") for name, kernel in (KERNELS if kernels is None else kernels).items()
+    }
+    for name, kernel in named.items():
+        if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or kernel.shape[0] % 2 == 0:
+            raise checks.error("kernels", "square kernels of odd size, by name", {name: kernel.shape})
+    if not named:
+        raise checks.error("kernels", "at least one kernel", kernels)
+    data = _photo_data(gray, point) | {"kernels": {name: kernel.tolist() for name, kernel in named.items()}}
+    title, scripts = "One kernel, a window at a time", ["forward.js", "page.js", "photograph.js", "convolution.js"]
+    name, kernel = next(iter(named.items()))
+    alt = f"A photograph, and beside it what the kernel “{name}” makes of it, the same kernel at every position."
+    shown = {"photograph": gray, name: _applied(gray, np.broadcast_to(kernel, (*gray.shape, *kernel.shape)))}
+    picture = picture_of_photographs(shown)
+    return LivePage(assemble(title, "convolution.html", scripts, data), title, picture, alt)
+
+
+def handwritten(
+    photo: np.ndarray | None = None,
+    threshold: float = 0.47,
+    strength: float = 1.5,
+    *,
+    point: tuple[float, float] = (0.75, 0.8),
+) -> LivePage:
+    """Make a page with a kernel generator written by hand, its output beside that of one single blur.
+
+    The rule: where a pixel is brighter than the threshold, its kernel is a 7x7 Gaussian blur; elsewhere it is the
+    identity. Both sliders can be moved.
+
+    Args:
+        photo: `(height, width)`, gray, in [0, 1]; by default `photograph()`.
+        threshold: The brightness from which on the rule blurs, from 0 to 1.
+        strength: The blur's standard deviation, from 0 to 3 pixels.
+        point: Where the window lies at first, (down, across) as shares of the photograph.
+
+    Returns:
+        A `LivePage`, which a notebook displays and whose `save(path)` writes it to a file.
+
+    Raises:
+        ParameterError: a ValueError, if an argument is of another form.
+    """
+    gray = photograph() if photo is None else _gray(photo)
+    threshold, strength = checks.number("threshold", threshold, 0, 1), checks.number("strength", strength, 0, 3)
+    data = _photo_data(gray, point) | {"threshold": threshold, "strength": strength}
+    title, scripts = "A kernel written by hand", ["forward.js", "page.js", "photograph.js", "handwritten.js"]
+    identity, blur = gaussian(0), gaussian(strength)
+    kernels = np.where((gray > threshold)[..., None, None], blur, identity)
+    shown = {
+        "photograph": gray,
+        "by the rule": _applied(gray, kernels),
+        "one blur": _applied(gray, np.broadcast_to(blur, kernels.shape)),
+    }
+    alt = (
+        f"A photograph; the same, blurred where it is brighter than {threshold:g} and left as it is elsewhere; "
+        "the same, blurred everywhere by one kernel."
+    )
+    return LivePage(assemble(title, "handwritten.html", scripts, data), title, picture_of_photographs(shown), alt)
+
+
+def explorer(records: Iterable[Mapping[str, Any]], comparisons: Sequence[tuple[str, str]] | None = None) -> LivePage:
+    """Make a page in which seeds, rule, interval and correction are chosen, and findings appear and vanish.
+
+    Args:
+        records: One dict per run: `"operator"` (a name), `"seed"` (a whole number), `"accuracy"` (from 0 to 1) and, if
+            several comparisons are to be told apart, `"rule"` (a name, such as "parameters").
+        comparisons: Pairs of operators to compare, the first less the second; by default all with a chosen one.
+
+    Returns:
+        A `LivePage`, which a notebook displays and whose `save(path)` writes it to a file.
+
+    Raises:
+        ParameterError: a ValueError, if a record lacks something or a comparison names an unknown operator.
+    """
+    kept = []
+    for record in records:
+        if not {"operator", "seed", "accuracy"} <= set(record):
+            raise checks.error("records", 'dicts with "operator", "seed" and "accuracy"', dict(record))
+        run = {"operator": str(record["operator"]), "seed": checks.whole_number("seed", record["seed"], 0)}
+        run["accuracy"] = checks.number("accuracy", record["accuracy"], 0, 1)
+        kept.append(run | ({"rule": str(record["rule"])} if record.get("rule") is not None else {}))
+    if not kept:
+        raise checks.error("records", "at least one run", kept)
+    if len({"rule" in run for run in kept}) > 1:
+        raise checks.error("records", 'dicts that all have a "rule", or none', kept[0])
+    operators = dict.fromkeys(run["operator"] for run in kept)
+    for name in (name for pair in comparisons or () for name in pair):
+        checks.choice("comparisons", name, operators)
+    data = {"records": kept, "comparisons": [list(pair) for pair in comparisons] if comparisons else None}
+    rule = kept[0].get("rule")
+    groups = {
+        name: [100 * run["accuracy"] for run in kept if run["operator"] == name and run.get("rule") == rule]
+        for name in operators
+    }
+    means = ", ".join(f"{name} {np.mean(values):.1f}" for name, values in groups.items() if values)
+    alt = f"Test accuracy of {len(kept)} training runs in percent, one dot per run. On average"
+    alt += f" (equal {rule}): {means}." if rule else f": {means}."
+    page = assemble("What a few seeds can show", "explorer.html", ["page.js", "statistics.js", "explorer.js"], data)
+    return LivePage(page, "What a few seeds can show", picture_of_runs(groups), alt)
+
+
+def gaussian(strength: float) -> np.ndarray:
+    """Return a 7x7 Gaussian that adds up to one, of standard deviation `strength` pixels; 0 gives the identity."""
+    distance = np.arange(SIZE) - SIZE // 2
+    squared = distance[:, None] ** 2 + distance**2
+    weights = np.exp(-squared / (2 * strength**2)) if strength else (squared == 0).astype("float64")
+    return weights / weights.sum()
+
+
+def _applied(gray: np.ndarray, kernels: np.ndarray) -> np.ndarray:
+    """Apply the kernel (K, K) of each position, in float64; beyond the rim, the outermost pixels are repeated."""
+    half = kernels.shape[-1] // 2
+    padded = np.pad(gray.astype("float64"), half, mode="edge")
+    return (np.lib.stride_tricks.sliding_window_view(padded, kernels.shape[2:]) * kernels).sum((2, 3))
+
+
+def _gray(photo: Any) -> np.ndarray:
+    array = np.asarray(photo)
+    if array.ndim != 2 or array.dtype.kind != "f" or not array.size or array.min() < 0 or array.max() > 1:
+        raise checks.error("photo", "a gray picture (height, width), floating point in [0, 1]", f"array {array.shape}")
+    return array.astype("float32")
+
+
+def _photo_data(gray: np.ndarray, point: tuple[float, float]) -> dict[str, Any]:
+    down, across = (checks.number("point", value, 0, 1) for value in point)
+    return {"photograph": image_data(gray[..., None], "photograph"), "point": [down, across]}
