@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from involution_utils.exercises.judge import Verdict, attempt, is_stub, judge, numbers, raised, show
+from involution_utils.exercises.network import close
 from involution_utils.layers import Involution2D
 
 
@@ -201,7 +202,7 @@ def check_own_involution_layer(answer: Any) -> Verdict:
     if order is None:
         return Verdict(False, f"Not yet: {_layer_mistake(images, weights, given)}")
     kernels, found = _generated(wider, weights, *order), _output(layer, wider)
-    if isinstance(found, Exception) or not _close(_involve_all(wider, kernels), found):
+    if isinstance(found, Exception) or not close(found, _involve_all(wider, kernels)):
         problem = f"it {raised(found)}" if isinstance(found, Exception) else "the result is another"
         return Verdict(False, f"Not yet: right for the first images, but for some of another size {problem}.")
     symbolic = attempt(lambda: layer(keras.Input(images.shape[1:])), ())
@@ -277,16 +278,12 @@ def _involve_all(images, kernels, **change):
     return np.stack([involve(*pair, **change) for pair in zip(images, kernels, strict=True)])
 
 
-def _close(expected, found):
-    return expected.shape == found.shape and np.abs(expected - found).max() <= 1e-3 * np.abs(expected).max()
-
-
 def _order_of_weights(images, weights, given):
     """Return the layout of the kernels and the roles of the vectors of 4 with which `given` is the involution."""
     vectors = sum(w.size == 4 for w in weights)
     for layout in _LAYOUTS:
         for roles in itertools.permutations(_ROLES[-vectors:]):
-            if _close(_involve_all(images, _generated(images, weights, layout, roles)), given):
+            if close(given, _involve_all(images, _generated(images, weights, layout, roles))):
                 return layout, roles
     return None
 
@@ -330,6 +327,6 @@ def _layer_mistake(images, weights, given):
             "the inputs are added once more; the layer returns the involution alone.": [right + images],
         }
         for hint, outputs in mistakes.items():
-            if any(_close(output, given) for output in outputs):
+            if any(close(given, output) for output in outputs):
                 return hint
     return "the weights are those of the right generator, but with them the outputs differ from the involution's."

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from involution_utils.exercises.judge import Verdict, agree, judge, raised
-from involution_utils.exercises.network import image_sizes, received, run, run_if_possible, weights_of
+from involution_utils.exercises.judge import Verdict, judge, raised
+from involution_utils.exercises.network import close, image_sizes, received, run, run_if_possible, weights_of
 from involution_utils.layers import Involution2D
 
 
@@ -136,7 +136,7 @@ def check_fair_head(answer: Any) -> Verdict:
             reference.set_weights(_first_layer_first(weights))
         except ValueError:  # no such model for this size, or weights of other shapes
             return False
-        return agree(given, run(reference, images), 1e-3)
+        return close(given, run(reference, images))
 
     if given.shape != (8, 10):
         return Verdict(False, f"Not yet: there should be ten logits per image; the output's shape is {given.shape}.")
@@ -146,7 +146,7 @@ def check_fair_head(answer: Any) -> Verdict:
             return Verdict(
                 False, f"Not yet: this is global pooling for {height} x {width} pixels, but for no other size."
             )
-        if not agree(in_training, given, 1e-3):
+        if not close(in_training, given):
             return Verdict(False, "Not yet: something is added that acts in training alone, such as dropout.")
         return Verdict(True, "Right: the head no longer depends on the size of the image, and the parameters are few.")
     for hint, change in mistakes.items():
