@@ -2,7 +2,8 @@
 
 `load_dataset` looks, in turn, into the folder named by the environment variable `CIFAR10_DIR`, our own cache, Keras's
 cache and at mirrors on the internet (`CIFAR10_URLS` overrides the list; `file://` works too). `Batches` feeds the
-images to a training. On the command line:
+images to a training. `shapes_with_masks`, `noisy_signals` and `moving_shapes` draw data for other tasks. On the
+command line:
 
     python -m involution_utils.data            # fetch CIFAR-10 if need be, say where it came from
     python -m involution_utils.data --verify   # check every byte of the cache
@@ -18,17 +19,23 @@ from involution_utils.checks import ParameterError
 from involution_utils.data import cifar10
 from involution_utils.data.batches import Batches
 from involution_utils.data.cifar10 import CIFAR10_CLASSES, DatasetError, cache_file, find_cifar10
+from involution_utils.data.dense import CLIP_CLASSES, MASK_CLASSES, moving_shapes, noisy_signals, shapes_with_masks
 from involution_utils.data.shapes import SHAPES_CLASSES, SHAPES_TEST, SHAPES_TRAIN, draw_shapes
 
 __all__ = [
     "CIFAR10_CLASSES",
+    "CLIP_CLASSES",
     "DEFAULT_EPOCHS",
+    "MASK_CLASSES",
     "SHAPES_CLASSES",
     "Batches",
     "DatasetError",
     "ImageDataset",
     "ParameterError",
     "load_dataset",
+    "moving_shapes",
+    "noisy_signals",
+    "shapes_with_masks",
 ]
 
 # The original experiment's; on `shapes` the convolutional classifier reaches 0.999 after six epochs, the other one 0.66

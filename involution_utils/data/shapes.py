@@ -9,8 +9,16 @@ SHAPES_CLASSES = (
 SHAPES_TRAIN, SHAPES_TEST = 10_000, 2_000  # images
 
 
-def _signed_distance(name, u, v, r, w):
-    """Distance to the edge in pixels, negative inside, at figure coordinates `u`, `v`: size `r`, line width `w`."""
+def signed_distance(name: str, u: np.ndarray, v: np.ndarray, r: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Return the distance to the edge, negative inside, of the figure `name`.
+
+    Args:
+        name: One of `SHAPES_CLASSES`.
+        u: Coordinate along the figure's horizontal axis, its center at 0.
+        v: Coordinate along its vertical axis. All arguments are in pixels and broadcast against each other.
+        r: Size of the figure, about half of its width.
+        w: Half of the width of its lines.
+    """
     fold = lambda t, period: np.abs(t - period * np.round(t / period))  # noqa: E731  distance to the next multiple
     if name in ("disk", "ring", "spiral"):
         rho = np.hypot(u, v)
@@ -53,7 +61,7 @@ def draw_shapes(seed: int) -> tuple[np.ndarray, ...]:
         angle, size, width = uniform(-0.35, 0.35)[..., 0], uniform(9.5, 13)[..., 0], uniform(1.4, 2)[..., 0]
         x, y = column - uniform(-2.5, 2.5)[..., 0], row - uniform(-2.5, 2.5)[..., 0]
         u, v = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
-        figure = np.clip(0.5 - _signed_distance(name, u, v, size, width), 0, 1)[..., None]
+        figure = np.clip(0.5 - signed_distance(name, u, v, size, width), 0, 1)[..., None]
         figure -= figure.mean((1, 2), keepdims=True)  # the mean color is the same with any figure, or none
         tint = rng.standard_normal((count, 1, 1, 3), np.float32)
         tint -= tint.mean(-1, keepdims=True)
