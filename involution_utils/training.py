@@ -28,14 +28,14 @@ def train(
     *,
     optimizer: str | keras.optimizers.Optimizer = "adam",
     augment: bool = False,
-    validation_data: tuple | None = None,
     resume_dir: str | PathLike | None = None,
     verbose: int = 1,
 ) -> dict[str, list[float]]:
     """Compile `model` and fit it to `dataset`.
 
     The loss is sparse categorical cross-entropy from logits. `seed` fixes the order of the images in every epoch; the
-    initial weights are fixed earlier, by `keras.utils.set_random_seed` before the model is built.
+    initial weights are fixed earlier, by `keras.utils.set_random_seed` before the model is built. It
+    validates on the held-out images if `dataset` has any, else on the test images, as in the original experiment.
 
     Args:
         model: A built Keras model from images in [0, 1] to logits.
@@ -45,8 +45,6 @@ def train(
         seed: A whole number, at least 0.
         optimizer: As for `model.compile`; the default is Adam at its default rate. `cosine_adamw` makes another.
         augment: Whether to mirror and shift the training images at random, as `Batches` does.
-        validation_data: Images, `(N, height, width, channels)` uint8, and labels `(N,)`; the test images by default, as
-            in the original experiment.
         resume_dir: A folder for the state after each epoch: called again with the same arguments after an
             interruption, `train` goes on from there. None keeps no state.
         verbose: 1 shows a progress bar, 0 nothing.
@@ -74,9 +72,11 @@ def train(
     if verbose:
         bar = {"tqdm_class": tqdm.tqdm, "desc": model.name, "file": sys.stdout, "dynamic_ncols": True}
         callbacks.append(tqdm.keras.TqdmCallback(epochs, verbose=0, **bar))
+    held_out = dataset.x_validation, dataset.y_validation
+    validation = held_out if len(dataset.x_validation) else (dataset.x_test, dataset.y_test)
     history = model.fit(
         batches,
-        validation_data=Batches(*(validation_data or (dataset.x_test, dataset.y_test)), batch_size, shuffle=False),
+        validation_data=Batches(*validation, batch_size, shuffle=False),
         epochs=epochs,
         shuffle=False,  # `Batches` shuffles, so that an epoch's order depends on nothing but seed and epoch
         callbacks=callbacks,

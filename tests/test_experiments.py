@@ -10,7 +10,7 @@ from involution_utils import experiments
 from involution_utils.analysis import match_width, multiply_adds, parameters
 from involution_utils.checks import ParameterError
 from involution_utils.experiments import EXPERIMENTS, Record, Run, load_records, make
-from involution_utils.experiments.execution import execute, images_of
+from involution_utils.experiments.execution import execute
 from involution_utils.experiments.experiment import Experiment
 from involution_utils.experiments.lab import OPERATORS
 from involution_utils.experiments.record import SHIPPED, save_json
@@ -100,21 +100,6 @@ def test_validation_images_are_held_out_and_the_test_images_left_for_the_end():
     right = record.history["val_accuracy"][-1] * 70
     assert right == pytest.approx(round(right), abs=5e-3), "not a share of the 70 held-out images"
     assert record.test_accuracy * 50 == pytest.approx(round(record.test_accuracy * 50), abs=5e-3)
-
-
-def test_what_is_held_out_is_balanced_apart_and_the_same_for_every_size():
-    images_of.cache_clear()
-    (small, held), (large, again) = (images_of("shapes", size, 200, 50) for size in (100, 300))
-    assert np.bincount(held[1]).tolist() == [20] * 10
-    assert np.bincount(large.y_train).tolist() == [30] * 10
-    np.testing.assert_array_equal(held[0], again[0])
-    sets = [{image.tobytes() for image in images} for images in (small.x_train, large.x_train, held[0])]
-    assert sets[0] < sets[1]
-    assert not sets[1] & sets[2]
-    with pytest.raises(ParameterError, match="`train_images` must be a multiple"):
-        images_of("shapes", 105, 200, 50)
-    with pytest.raises(ParameterError, match="`train_images` must be at most 9,800"):
-        images_of("shapes", 9_900, 200, 50)
 
 
 def test_records_are_found_by_their_fields(tmp_path):

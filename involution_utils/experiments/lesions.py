@@ -76,7 +76,7 @@ def execute_lesion(run: LesionRun, state_dir: Any = None, verbose: int = 0, save
     Returns:
         The record: the run, `validation_accuracy` on 5,000 images, and provenance.
     """
-    data, (images, labels) = images_of("cifar10", 45_000, 5_000, 10_000)
+    data = images_of("cifar10", 45_000, 5_000, 10_000)
     reference = data.x_train[:: len(data.x_train) // REFERENCE_IMAGES][:REFERENCE_IMAGES].astype("float32") / 255
     model = trained(run.model)
     if run.lesion != "none":
@@ -88,8 +88,8 @@ def execute_lesion(run: LesionRun, state_dir: Any = None, verbose: int = 0, save
         model.set_weights(weights)
     if run.reestimated:
         analysis.reestimate_normalization(model, reference, batch_size=500)
-    logits = model.predict(Batches(images, labels, 500, shuffle=False), verbose=0)
-    accuracy = float(np.mean(np.argmax(logits, -1) == labels))
+    logits = model.predict(Batches(data.x_validation, data.y_validation, 500, shuffle=False), verbose=0)
+    accuracy = float(np.mean(np.argmax(logits, -1) == data.y_validation))
     fields = {name: getattr(run, name) for name in LesionRun.__dataclass_fields__}
     command = "python -m involution_utils.experiments run lesions"
     return fields | {"validation_accuracy": round(accuracy, 4), **provenance(), "command": command}

@@ -1,7 +1,7 @@
 """Every figure of the notebooks: functions take arrays and return a Matplotlib figure, `show` puts it on the page."""
 
 from involution_utils.plotting.base import OKABE_ITO, bars, heat_maps, image_grid, lines, matrices, photograph, show
-from involution_utils.plotting.comparison import trade_offs
+from involution_utils.plotting.comparison import strips, trade_offs
 from involution_utils.plotting.convolution import misses
 from involution_utils.plotting.involution import layer_diagram
 from involution_utils.plotting.kernels import kernel_maps, kernels_at
@@ -25,6 +25,7 @@ __all__ = [
     "photograph",
     "show",
     "spread",
+    "strips",
     "table",
     "trade_offs",
 ]

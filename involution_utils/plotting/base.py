@@ -177,7 +177,7 @@ def heat_maps(named, size=2.4, signed=False, label="", share=True, marks=None):
 
 
 @styled
-def lines(x, named, xlabel, ylabel):
+def lines(x, named, xlabel, ylabel, log_x=False):
     """Draw curves over a common x on a logarithmic y axis.
 
     Args:
@@ -185,12 +185,17 @@ def lines(x, named, xlabel, ylabel):
         named: dict from a curve's name to its N values.
         xlabel: label of the x axis.
         ylabel: label of the y axis.
+        log_x: whether the x axis is logarithmic, too.
     """
     figure = Figure(figsize=(6, 3.4), layout="constrained")
     axis = figure.subplots()
     for marker, (name, values) in zip("osD^v", named.items(), strict=False):
         axis.plot(x, values, marker=marker, label=name)
-    axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log", xticks=list(x))
+    axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log")
+    if log_x:
+        axis.set_xscale("log")
+    axis.set_xticks(list(x), [f"{value:g}" for value in x])
+    axis.minorticks_off()
     axis.grid(axis="y", alpha=0.3)
     axis.legend(frameon=False)
     return figure

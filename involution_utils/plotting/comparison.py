@@ -48,3 +48,22 @@ def trade_offs(table, intervals):
     ]
     figure.legend(handles=handles, loc="outside right upper", frameon=False)
     return figure
+
+
+@styled
+def strips(groups, label):
+    """Draw one panel per group with one row per name and one dot per run, on a common logarithmic axis.
+
+    Args:
+        groups: dict from the panel's title to a dict from a name to the positive values of its runs.
+        label: what the values are, with the unit.
+    """
+    figure, (axes,) = panels(1, len(groups), 2.9, 1.9, sharex=True)
+    for axis, (title, named) in zip(axes, groups.items(), strict=True):
+        for row, (color, (name, values)) in enumerate(zip(OKABE_ITO, named.items(), strict=False)):
+            jitter = np.linspace(-0.15, 0.15, len(values))
+            axis.plot(values, row + jitter, "o", color=color, alpha=0.7, ms=5, mew=0, label=name)
+        axis.set(title=title.replace("_", " "), xlabel=label, xscale="log", ylim=(len(named) - 0.5, -0.5))
+        axis.set_yticks(range(len(named)), list(named) if axis is axes[0] else [])
+        axis.grid(axis="x", alpha=0.3)
+    return figure
