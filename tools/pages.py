@@ -99,6 +99,11 @@ def render(notebook: nbformat.NotebookNode, previous=None, following=None) -> st
         image.replace_with(image.get("alt") or "picture")
     for table in main.find_all("table"):
         table.wrap(soup.new_tag("div", attrs={"class": "scroll", "tabindex": "0"}))
+    for corner in main.find_all("th"):
+        if not corner.get_text(strip=True):  # above the names of the rows, it heads nothing
+            corner.name = "td"
+    for word in main.select("pre span[style*=text-decoration-color]"):  # Keras's summary: colors too light to read
+        del word["style"]
     for block in main.find_all("pre"):
         block["tabindex"] = "0"  # one that scrolls must be within a keyboard's reach
     _add_contents(soup, main)
