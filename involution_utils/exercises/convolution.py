@@ -113,4 +113,4 @@ def check_strided_convolution(answer: Any) -> Verdict:
     sizes = [((4, 5), (3, 3), 1), ((7, 10), (3, 3), 2), ((7, 5), (2, 3), 1), ((12, 10), (4, 2), 2)]
     sizes += [((9, 13), (3, 3), 3)]
     cases = [(draw(size=image), draw(size=kernel), stride) for image, kernel, stride in sizes]
-    return judge(answer, cases, convolve_strided, "kernel and window as they lie, a stride apart.", mistakes)
+    return judge(answer, cases, convolve_strided, "the kernel as it is, on windows one stride apart.", mistakes)

@@ -75,7 +75,7 @@ def check_paired_interval(answer: Any) -> Verdict:
             a, b, ddof=0
         ),
         "1.96 holds for many runs; for so few, take Student's t.": lambda a, b: paired_interval(a, b, t=1.96),
-        "this is the spread of single differences; that of their mean is smaller by a root.": (
+        "this is the spread of single differences; that of their mean is smaller by a factor of sqrt(n).": (
             lambda a, b: paired_interval(a, b, root=0)
         ),
         "the two ends are swapped.": lambda a, b: paired_interval(a, b)[::-1],

@@ -46,7 +46,7 @@ def check_involution_parameters(answer: Any) -> Verdict:
             lambda c, k, g, r: k * k * c * c + c,
             lambda c, k, g, r: k * k * c * c,
         ),
-        "the hidden channels are off where the ratio does not divide the channels, or exceeds them.": (
+        "the hidden channels are wrong where the ratio does not divide the channels, or exceeds them.": (
             with_hidden(lambda c, r: c / r),
             with_hidden(lambda c, r: c // r),
             with_hidden(lambda c, r: -(-c // r)),
@@ -79,7 +79,7 @@ def check_group_of_channel(answer: Any) -> Verdict:
         "a group is a whole number.": lambda c, n, g: c * g / n,
     }
     cases = [(c, n, g) for n, g in ((6, 2), (12, 3), (15, 5), (5, 1), (4, 4)) for c in range(n)]
-    return judge(answer, cases, group_of, "a group owns channels / groups neighbors.", mistakes)
+    return judge(answer, cases, group_of, "each group has channels / groups neighboring channels.", mistakes)
 
 
 def involve(
@@ -121,13 +121,13 @@ def check_involution(answer: Any) -> Verdict:
         return np.concatenate([np.broadcast_to(p.sum(-1, keepdims=True), p.shape) for p in parts], axis=-1)
 
     mistakes = {
-        "the kernels are flipped; they should lie as they are.": lambda x, k, s: involve(x, k[:, :, ::-1, ::-1], s),
+        "the kernels are flipped; use them as they are.": lambda x, k, s: involve(x, k[:, :, ::-1, ::-1], s),
         "rows and columns of the kernels are swapped.": lambda x, k, s: involve(x, k.swapaxes(2, 3), s),
         "the groups are interleaved; the channels of a group are neighbors.": (
             lambda x, k, s: involve(x, np.tile(k, x.shape[-1] // k.shape[-1]), s)
         ),
         "the windows start at their pixel; they should be centered on it.": from_pixel,
-        "the windows lie one pixel off.": (
+        "the windows are off by one pixel.": (
             lambda x, k, s: involve(x, k, s, late=(1, 1)),
             lambda x, k, s: involve(x, k, s, late=(-1, -1)),
         ),
@@ -312,9 +312,7 @@ def _layer_mistake(images, weights, given):
             "the groups are interleaved; the channels of a group are neighbors.": [
                 _involve_all(images, np.tile(kernels, 4))
             ],
-            "the kernels are flipped; they should lie as they are.": [
-                _involve_all(images, kernels[:, :, :, ::-1, ::-1])
-            ],
+            "the kernels are flipped; use them as they are.": [_involve_all(images, kernels[:, :, :, ::-1, ::-1])],
             "rows and columns of the kernels are swapped.": [_involve_all(images, kernels.swapaxes(3, 4))],
             "the windows start at their pixel; they should be centered on it.": [
                 _involve_all(images, kernels, late=(1, 1))

@@ -123,6 +123,8 @@ def show(value: Any) -> str:
     """Return a number as such, anything else by its type."""
     if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
         return f"{int(value):,}" if float(value).is_integer() else f"{value:.6g}"
+    if is_stub(value):
+        return "nothing"
     if np.ma.is_masked(value):
         return "a masked array (`.filled(0)` makes an ordinary one)"
     if isinstance(value, np.ndarray):

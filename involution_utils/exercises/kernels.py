@@ -57,7 +57,7 @@ def check_spatial_share(answer: Any) -> Verdict:
         "the taps are summed before the variance is taken; take it for each tap.": (
             lambda k: my_share(k.sum(axis=(3, 4), keepdims=True))
         ),
-        "the ratio is upside down.": lambda k: 1 / my_share(k),
+        "the ratio is inverted.": lambda k: 1 / my_share(k),
         "this is the variance within the images; divide it by the whole.": lambda k: k.var(axis=(1, 2)).mean(),
         "the whole variance also mixes the taps; below the line, too, take it for each tap.": (
             lambda k: k.var(axis=(1, 2)).mean() / k.var()
@@ -76,7 +76,9 @@ def check_spatial_share(answer: Any) -> Verdict:
         taps = np.linspace(0.5, 2, size * size).reshape(size, size)  # taps differ in mean and spread, images in mean
         places, means = draw(size=(images, height, width, size, size)), draw(size=(images, 1, 1, size, size))
         cases.append((taps * (1 + 0.8 * means + places),))
-    return judge(answer, cases, my_share, "within images over the whole; the rest lies between images.", mistakes)
+    return judge(
+        answer, cases, my_share, "the variance within images over the total; the rest lies between images.", mistakes
+    )
 
 
 def check_softmax_kernels(answer: Any) -> Verdict:
@@ -177,7 +179,7 @@ def check_mean_kernels(answer: Any) -> Verdict:
     }
     draw = np.random.default_rng(10).normal
     cases = [(draw(size=size),) for size in ((1, 2, 3, 3, 3, 1), (2, 3, 4, 3, 3, 2), (3, 4, 2, 5, 5, 4))]
-    praise = "what an image shows still makes its kernel, where it shows it no longer does."
+    praise = "the kernels still depend on the image, but no longer on the position."
     return judge(answer, cases, mean_kernels, praise, mistakes)
 
 
@@ -233,4 +235,4 @@ def check_effective_rank(answer: Any) -> Verdict:
         kernels = kernels @ draw(size=(patterns, size * size)) + 1
         kernels += 0.01 * draw(size=kernels.shape)  # so that no singular value is 0
         cases.append((kernels.reshape(images, height, width, size, size),))
-    return judge(answer, cases, my_rank, "so many patterns would do if all were used alike.", mistakes)
+    return judge(answer, cases, my_rank, "as many patterns, all used equally, would have this entropy.", mistakes)

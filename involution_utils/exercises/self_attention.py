@@ -98,12 +98,12 @@ def check_attention_kernels(answer: Any) -> Verdict:
         "a score of 0 is no mask: exp(0) is 1; -inf gives the weight 0.": (
             lambda s, i: attention_kernels(s, i, masked=0)
         ),
-        "with low scores inside, the taps outside get a weight; a mask of -inf, or -1e9, is below all scores.": (
+        "where scores are low, taps outside get a weight; mask with a value below all scores, such as -inf or -1e9.": (
             *(lambda s, i, low=low: attention_kernels(s, i, masked=low) for low in (-50, -20, -12, -10, -5, -1)),
             *(lambda s, i, low=low: everywhere(np.where(i[..., None], s, s + low)) for low in (-10, -1)),
             lambda s, i: everywhere(np.where(i[..., None], s, s.min())),
         ),
-        "the mask is upside down: it is true where a tap lies inside.": lambda s, i: attention_kernels(s, ~i),
+        "the mask is inverted: it is true where a tap lies inside.": lambda s, i: attention_kernels(s, ~i),
         "the heads share one sum; each has a kernel of its own.": lambda s, i: attention_kernels(s, i, axis=(2, 3, 4)),
         "the softmax goes over one axis of the kernel; all taps together should add up to 1.": (
             lambda s, i: attention_kernels(s, i, axis=2),
@@ -119,7 +119,7 @@ def check_attention_kernels(answer: Any) -> Verdict:
         inside = row_in[:, None, :, None] & column_in[None, :, None, :]
         scores = level + random.integers(-16, 17, (*inside.shape, groups)) / 8  # exact in float32, too
         cases.append((scores, inside))
-    praise = "only what is there gets a weight, and all of it adds up to 1."
+    praise = "only taps inside the image get a weight, and the weights of each kernel add up to 1."
     return judge(answer, cases, attention_kernels, praise, mistakes, tolerance=5e-6)
 
 
@@ -139,7 +139,7 @@ def check_switch_kernels(answer: Any) -> Verdict:
         return kernels
 
     mistakes = {
-        "bright and dark are exchanged.": lambda x, t: switch_kernels(x, t, bright=np.less),
+        "bright and dark are swapped.": lambda x, t: switch_kernels(x, t, bright=np.less),
         "a mean of nine pixels weighs each by 1/9.": (
             lambda x, t: switch_kernels(x, t, mean=1),
             lambda x, t: switch_kernels(x, t, mean=1 / 3),
@@ -169,7 +169,7 @@ def check_switch_kernels(answer: Any) -> Verdict:
     cases = [
         (random.uniform(size=size), threshold) for size, threshold in (((2, 3), 0.5), ((4, 3), 0.3), ((3, 6), 0.8))
     ]
-    return judge(answer, cases, switch_kernels, "the pixel chose its kernel, as in an involution.", mistakes)
+    return judge(answer, cases, switch_kernels, "each pixel chose its kernel, as in an involution.", mistakes)
 
 
 def _without_middle(kernels, where):
@@ -218,7 +218,7 @@ def check_lookalike_kernels(answer: Any) -> Verdict:
     cases = [
         (random.uniform(size=size), kernel) for size, kernel in (((2, 2), 3), ((3, 4), 3), ((4, 5), 5), ((6, 3), 3))
     ]
-    praise = "the neighbors were compared, as attention does; a pixel alone could not have told."
+    praise = "the neighbors were compared, as in attention; the center alone cannot tell."
     return judge(answer, cases, lookalike_kernels, praise, mistakes)
 
 
@@ -262,4 +262,6 @@ def check_task_winners(answer: Any) -> Verdict:
             )
         if given != operator:
             return Verdict(False, f'Not yet: "{task}": {hints[task, given]}')
-    return Verdict(True, "Right: each task asks for one look more: at nothing, at the center, at the neighbors.")
+    return Verdict(
+        True, "Right: the first task needs no look at the image, the second the center, the third the neighbors."
+    )

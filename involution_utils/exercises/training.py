@@ -32,7 +32,7 @@ def check_dense_parameters(answer: Any) -> Verdict:
             lambda h, w, c, n: dense_parameters(4 * h, w, c, n),
         ),
         "this is global pooling; `Flatten` keeps every pixel.": lambda h, w, c, n: (c + 1) * n,
-        "the sizes are rounded wrongly: 2x2 pooling of 7 pixels gives 3, on each axis for itself.": (
+        "the sizes are rounded wrongly: 2x2 pooling of 7 pixels gives 3, separately on each axis.": (
             lambda h, w, c, n: (h * w // 16 * c + 1) * n,
             lambda h, w, c, n: (h * w / 16 * c + 1) * n,
             lambda h, w, c, n: (-(-h // 4) * -(-w // 4) * c + 1) * n,
@@ -64,7 +64,9 @@ def check_interval(answer: Any) -> Verdict:
         "two things: 1.96 holds for many runs, and `np.std` divides by n unless told.": (
             lambda a: interval(a, t=1.96, ddof=0)
         ),
-        "this is the spread of single runs; that of their mean is smaller by a root.": lambda a: interval(a, root=0),
+        "this is the spread of single runs; that of their mean is smaller by a factor of sqrt(n).": lambda a: interval(
+            a, root=0
+        ),
         "the standard deviation is divided by n, not by its root.": lambda a: interval(a, root=1),
         "the t value is that of one accuracy more: n accuracies leave n - 1 degrees of freedom.": (
             lambda a: interval(a, t=quantiles[len(a) + 1])

@@ -177,7 +177,7 @@ def check_signal_involution(answer: Any) -> Verdict:
         return np.concatenate([np.broadcast_to(p.sum(1, keepdims=True), p.shape) for p in parts], axis=1)
 
     mistakes = {
-        "the kernels are flipped; they should lie as they are.": lambda x, k: involve_signal(x, k[:, ::-1]),
+        "the kernels are flipped; use them as they are.": lambda x, k: involve_signal(x, k[:, ::-1]),
         "the groups are interleaved; the channels of a group are neighbors.": (
             lambda x, k: involve_signal(x, np.tile(k, x.shape[1] // k.shape[2]))
         ),
@@ -232,7 +232,7 @@ def check_logit_map_shape(answer: Any) -> Verdict:
             lambda h, w, c, s: shape(h, w, c, s[-1:]),
         ),
         "strides multiply; they do not add up.": lambda h, w, c, s: shape(h, w, c, [sum(s) or 1]),
-        "height and width are exchanged.": lambda h, w, c, s: shape(w, h, c, s),
+        "height and width are swapped.": lambda h, w, c, s: shape(w, h, c, s),
         "the classes are the last axis.": lambda h, w, c, s: (c, *shape(h, w, c, s)[:2]),
         "this is one answer per image; a network without a dense layer gives one per position.": (
             lambda h, w, c, s: (1, 1, c),
@@ -306,4 +306,4 @@ def check_mean_iou(answer: Any) -> Verdict:
         predicted = np.where(random.uniform(size=size) < 0.6, truth, random.integers(0, present, size))
         cases.append((truth, predicted, classes))
     cases.append((np.array([[0, 0, 1], [1, 1, 0]]), np.array([[0, 2, 1], [1, 1, 2]]), 4))
-    return judge(answer, cases, mean_iou, "each class counts alike, however few its pixels.", mistakes)
+    return judge(answer, cases, mean_iou, "each class counts the same, however few its pixels.", mistakes)

@@ -50,7 +50,7 @@ for name, hint, wrong in [
     ("turned", "one - other", lambda a, b: paired_interval(b, a)),
     ("population", "n - 1", lambda a, b: paired_interval(a, b, ddof=0)),
     ("normal", "Student's t", lambda a, b: paired_interval(a, b, t=1.96)),
-    ("single", "smaller by a root", lambda a, b: paired_interval(a, b, n=1)),
+    ("single", "smaller by a factor of sqrt(n)", lambda a, b: paired_interval(a, b, n=1)),
     ("ends", "swapped", lambda a, b: paired_interval(a, b)[::-1]),
 ]:
     mistake("paired_interval", hint, name)(wrong)

@@ -35,7 +35,7 @@ for name, hint, wrong in [
     ("taps", "over the taps", lambda k: mean_square(k, (3, 4)) / mean_square(k, (0, 1, 2))),
     ("complement", "between the means", lambda k: 1 - spatial_share(k)),
     ("sums", "summed before", lambda k: mean_square(k.sum((3, 4)), (1, 2)) / np.var(k.sum((3, 4)))),
-    ("inverted", "upside down", lambda k: mean_square(k, (0, 1, 2)) / mean_square(k, (1, 2))),
+    ("inverted", "inverted", lambda k: mean_square(k, (0, 1, 2)) / mean_square(k, (1, 2))),
     ("not_divided", "divide it by the whole", lambda k: mean_square(k, (1, 2))),
     ("all_in_one", "mixes the taps", lambda k: np.mean(np.var(k, (1, 2))) / np.var(k)),
     ("mean_of_ratios", "averages ratios", lambda k: np.mean(np.var(k, (1, 2)) / np.var(k, (0, 1, 2)))),

@@ -64,7 +64,7 @@ for name, hint, wrong in [
     ("no_mask", "none should reach there", lambda s, i: shares(np.exp(s))),
     ("mask_last", "before the softmax", lambda s, i: np.where(i[..., None], shares(np.exp(s)), 0)),
     ("zero_scores", "no mask", lambda s, i: shares(np.exp(np.where(i[..., None], s, 0)))),
-    ("upside_down", "upside down", lambda s, i: shares(np.exp(np.where(i[..., None], -np.inf, s)))),
+    ("upside_down", "inverted", lambda s, i: shares(np.exp(np.where(i[..., None], -np.inf, s)))),
     ("with_heads", "share one sum", lambda s, i: shares(np.exp(s) * i[..., None], (2, 3, 4))),
     ("one_axis", "one axis", lambda s, i: shares(np.exp(s) * i[..., None], 3)),
     ("no_sum", "not divided", lambda s, i: np.exp(s) * i[..., None]),
@@ -145,12 +145,12 @@ def masked(scores, inside, low):
 
 
 for name, hint, wrong in [
-    ("mask_of_10", "with low scores", lambda s, i: masked(s, i, -10)),
-    ("mask_of_12", "with low scores", lambda s, i: masked(s, i, -12)),
-    ("mask_of_50", "with low scores", lambda s, i: masked(s, i, -50)),
-    ("mask_of_15", "with low scores", lambda s, i: masked(s, i, -15)),
-    ("ten_subtracted", "with low scores", lambda s, i: shares(np.exp(s - 10 * ~i[..., None]))),
-    ("smallest_of_all", "with low scores", lambda s, i: masked(s, i, s.min())),
+    ("mask_of_10", "where scores are low", lambda s, i: masked(s, i, -10)),
+    ("mask_of_12", "where scores are low", lambda s, i: masked(s, i, -12)),
+    ("mask_of_50", "where scores are low", lambda s, i: masked(s, i, -50)),
+    ("mask_of_15", "where scores are low", lambda s, i: masked(s, i, -15)),
+    ("ten_subtracted", "where scores are low", lambda s, i: shares(np.exp(s - 10 * ~i[..., None]))),
+    ("smallest_of_all", "where scores are low", lambda s, i: masked(s, i, s.min())),
     ("ten_below_the_smallest", ", got ", lambda s, i: masked(s, i, s.min() - 10)),
     ("uniform", ", got ", lambda s, i: np.broadcast_to(shares(i[..., None] * 1.0), s.shape)),
     ("scores_shared_out", ", got ", lambda s, i: shares(s * i[..., None])),
@@ -222,7 +222,7 @@ def switch(image, threshold, keep, mean):
 ninth, middle, corner = np.full((3, 3, 1), 1 / 9), at_middle(1.0), np.eye(9)[0].reshape(3, 3, 1)
 
 for name, hint, wrong in [
-    ("exchanged", "bright and dark are exchanged", lambda x, t: switch(x, t, ninth, middle)),
+    ("exchanged", "bright and dark are swapped", lambda x, t: switch(x, t, ninth, middle)),
     ("sums", "weighs each by 1/9", lambda x, t: switch(x, t, middle, 9 * ninth)),
     ("thirds", "weighs each by 1/9", lambda x, t: switch(x, t, middle, 3 * ninth)),
     ("corner", "1 in the middle", lambda x, t: switch(x, t, corner, ninth)),
@@ -357,12 +357,17 @@ for name, hint, answer in [
 # The remaining variants of the hints
 for check, hint, name, wrong in [
     ("attention_kernels", "no mask", "scores_times_mask", lambda s, i: shares(np.exp(s * i[..., None]))),
-    ("attention_kernels", "with low scores", "mask_of_30", lambda s, i: masked(s, i, -30)),
-    ("attention_kernels", "with low scores", "mask_of_20", lambda s, i: masked(s, i, -20)),
-    ("attention_kernels", "with low scores", "mask_of_5", lambda s, i: masked(s, i, -5)),
-    ("attention_kernels", "with low scores", "mask_of_1", lambda s, i: masked(s, i, -1)),
-    ("attention_kernels", "with low scores", "10_subtracted", lambda s, i: shares(np.exp(s - 10.0 * ~i[..., None]))),
-    ("attention_kernels", "with low scores", "1_subtracted", lambda s, i: shares(np.exp(s - ~i[..., None]))),
+    ("attention_kernels", "where scores are low", "mask_of_30", lambda s, i: masked(s, i, -30)),
+    ("attention_kernels", "where scores are low", "mask_of_20", lambda s, i: masked(s, i, -20)),
+    ("attention_kernels", "where scores are low", "mask_of_5", lambda s, i: masked(s, i, -5)),
+    ("attention_kernels", "where scores are low", "mask_of_1", lambda s, i: masked(s, i, -1)),
+    (
+        "attention_kernels",
+        "where scores are low",
+        "10_subtracted",
+        lambda s, i: shares(np.exp(s - 10.0 * ~i[..., None])),
+    ),
+    ("attention_kernels", "where scores are low", "1_subtracted", lambda s, i: shares(np.exp(s - ~i[..., None]))),
     ("attention_kernels", "one axis", "rows", lambda s, i: shares(np.exp(s) * i[..., None], 2)),
     ("attention_kernels", "not divided", "mask_before", lambda s, i: np.exp(np.where(i[..., None], s, -np.inf))),
     ("switch_kernels", "eight neighbors", "middle_left_out", lambda x, t: switch(x, t, middle, ninth - middle / 9)),

@@ -119,6 +119,21 @@ def test_a_number_may_be_of_any_kind_but_must_be_one():
         assert "51,264" not in found.text
 
 
+def test_an_answer_that_returns_nothing_in_one_case_is_told_so():
+    def forgets(layers):
+        if len(layers) == 1:
+            return layers[0][0]
+
+    def gives_up(layers):
+        if len(layers) == 1:
+            return layers[0][0]
+        raise NotImplementedError
+
+    for answer in (forgets, gives_up):
+        text = verdict("receptive_field", answer).text
+        assert text == "Not yet: expected a number, got nothing, for layers=[(3, 1), (5, 1)]."
+
+
 def test_an_answer_may_change_its_arguments():
     def careless(k):
         k -= k.max((3, 4), keepdims=True)

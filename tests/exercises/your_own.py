@@ -143,7 +143,7 @@ for name, hint, wrong in [
     ("first_alone", "all layers count", lambda h, w, c, s: logit_map_shape(h, w, c, s[:1])),
     ("last_alone", "all layers count", lambda h, w, c, s: logit_map_shape(h, w, c, s[-1:])),
     ("added", "do not add up", lambda h, w, c, s: logit_map_shape(h, w, c, [sum(s)]) if s else (h, w, c)),
-    ("exchanged", "height and width are exchanged", lambda h, w, c, s: logit_map_shape(w, h, c, s)),
+    ("exchanged", "height and width are swapped", lambda h, w, c, s: logit_map_shape(w, h, c, s)),
     ("classes_first", "classes are the last axis", lambda h, w, c, s: (c, *logit_map_shape(h, w, c, s)[:2])),
     ("one_answer", "one answer per image", lambda h, w, c, s: (1, 1, c)),
     ("no_classes", "got shape (2,)", lambda h, w, c, s: logit_map_shape(h, w, c, s)[:2]),
