@@ -95,3 +95,14 @@ def test_what_is_kept_stays_the_same_from_one_version_to_the_next(load, server, 
     dataset = load(server.url + "/good", **options)
     parts = (dataset.x_train, dataset.y_train, dataset.x_test, dataset.x_validation)
     assert hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:16] == expected
+
+
+def test_experiments_hold_out_and_train_on_the_same_images():
+    from involution_utils.experiments.execution import images_of
+
+    dataset, held_out = images_of("shapes", 400, 200, 100)
+    ours = load_dataset("shapes", 400, 100, validation_size=200)
+    np.testing.assert_array_equal(ours.x_train, dataset.x_train)
+    np.testing.assert_array_equal(ours.x_test, dataset.x_test)
+    np.testing.assert_array_equal(ours.x_validation, held_out[0])
+    np.testing.assert_array_equal(ours.y_validation, held_out[1])
