@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import scipy.stats
@@ -9,6 +10,7 @@ import scipy.stats
 from involution_utils import experiments
 from involution_utils.analysis import match_width, multiply_adds, parameters
 from involution_utils.checks import ParameterError
+from involution_utils.data import load_dataset
 from involution_utils.experiments import EXPERIMENTS, Record, Run, load_records, make
 from involution_utils.experiments.execution import execute
 from involution_utils.experiments.experiment import Experiment
@@ -100,6 +102,15 @@ def test_validation_images_are_held_out_and_the_test_images_left_for_the_end():
     right = record.history["val_accuracy"][-1] * 70
     assert right == pytest.approx(round(right), abs=5e-3), "not a share of the 70 held-out images"
     assert record.test_accuracy * 50 == pytest.approx(round(record.test_accuracy * 50), abs=5e-3)
+
+
+def test_a_kept_model_has_the_trained_weights_and_no_optimizer(tmp_path):
+    record = execute(tiny_runs()[0], verbose=0, save=tmp_path / "model.keras")
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    assert model.optimizer is None
+    data = load_dataset("shapes", 200, 50)
+    right = np.argmax(model.predict(data.x_test / np.float32(255), verbose=0), -1) == data.y_test
+    assert right.mean() == pytest.approx(record.test_accuracy)
 
 
 def test_records_are_found_by_their_fields(tmp_path):

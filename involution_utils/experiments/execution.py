@@ -52,7 +52,7 @@ def execute(
     if state:
         shutil.rmtree(state, ignore_errors=True)
     if save:
-        bare = keras.models.clone_model(model)
+        bare = keras.Model.from_config(model.get_config())  # not compiled, so that no optimizer is saved
         bare.set_weights(model.get_weights())
         save_model(bare, save)
     accuracy = history["val_accuracy"][-1] if not run.validation_images else accuracy_on_test(model, dataset)
