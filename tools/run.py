@@ -64,9 +64,9 @@ def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS
             executed = _execute(source, place.work / source.name, values[source])
             _save_figures(executed, place.work / "figures", source.stem)
         results |= _records(place.work)
-        results["seconds"] = round(time.perf_counter() - begin)
         listed = pages.write(place.work, [place.work / source.name for source in sources])
         index.write(place.work, listed, results)
+        results["seconds"] = round(time.perf_counter() - begin)
         try:
             place.replace(results)
         except checks.ParameterError as error:

@@ -188,6 +188,7 @@ def test_a_message_may_point_to_the_unfinished_run_until_the_next(out):
         fail_in_the_middle(out, SystemExit("see there"))
     assert (out / WORK / "a.html").exists()
     write_run(out)
+    assert not (out / "a.html").exists(), "a file of the unfinished run is part of the next"
     assert not (out / WORK).exists()
 
 
@@ -222,6 +223,7 @@ def test_the_lock_and_files_of_a_killed_run_do_not_block_the_next(out, other_run
     assert other_run.exitcode == -signal.SIGKILL
     write_run(out, **{"a.html": "new"})
     assert (out / "a.html").read_text() == "new"
+    assert not (out / "half").exists(), "a file of the killed run is part of the next"
     assert not (out / WORK).exists()
 
 
