@@ -109,6 +109,14 @@ class ThePackagesOperation(OwnInvolution):
 
 
 @right(CHECK)
+class OtherOrderOfWeights(OwnInvolution):
+    def build(self, input_shape):
+        self.span = layers.Conv2D(self.kernel_size**2 * self.groups, 1)
+        self.normalize = layers.BatchNormalization()
+        self.reduce = layers.Conv2D(input_shape[-1] // self.reduction_ratio, 1)
+
+
+@right(CHECK)
 class NormScaledAlone(OwnInvolution):
     def build(self, input_shape):
         super().build(input_shape)

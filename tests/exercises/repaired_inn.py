@@ -34,6 +34,10 @@ for name, build in [
     ("regularized", repaired(before=[layers.BatchNormalization(), layers.Dropout(0.3)])),
     ("two_dense", repaired(last=[layers.Dense(32, activation="relu"), layers.Dense(10)])),
     ("model", repaired()()),
+    (
+        "logits_above_zero_at_first",
+        repaired(last=[layers.Dense(10, bias_initializer=keras.initializers.Constant(9.0))]),
+    ),
     ("the_packages", lambda: repaired_involution_classifier()),
 ]:
     right(CHECK, name)(build)
@@ -77,7 +81,13 @@ def flat_after_pooling():
     return keras.Sequential([*model.layers[:-2], layers.AveragePooling2D(16), layers.Flatten(), layers.Dense(10)])
 
 
+def convolved_after_pooling():
+    model = repaired()()
+    return keras.Sequential([*model.layers[:-2], layers.AveragePooling2D(16), layers.Conv2D(10, 1), layers.Flatten()])
+
+
 for name, hint, build in [
+    ("convolved_after_pooling", "still depends on the size", convolved_after_pooling),
     ("original", "still see three channels", lambda: involution_classifier()),
     ("three_channels", "still see three channels", repaired(channels=3, groups=3, ratio=1)),
     ("one_group", "still share one kernel", repaired(groups=1)),

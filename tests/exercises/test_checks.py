@@ -220,8 +220,8 @@ def test_a_generator_is_judged_by_what_it_should_look_at():
     assert check(OwnPixel, looks_at="pixel")
     assert check(WiderContext, looks_at="pixel")
     assert check(PositionCode, looks_at="position")
-    assert "know where they are" in check(OwnPixel, looks_at="position").text
-    assert "know where they are" in check(WiderContext, looks_at="position").text
+    assert "are alike; they should know" in check(OwnPixel, looks_at="position").text
+    assert "are alike; they should know" in check(WiderContext, looks_at="position").text
     for looks_at in ("pixel", "neighbors", "position"):
         assert "do not depend on the image" in check(OneKernel, looks_at=looks_at).text
     with pytest.raises(ValueError, match='`looks_at` must be "pixel", "neighbors" or "position"'):
