@@ -180,7 +180,7 @@ function settle(redraw) {
     if (!around) return;
     const options = { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "class", "theme"] };
     for (const element of [around.body, around.documentElement]) new MutationObserver(follow).observe(element, options);
-    if (frameElement.nextElementSibling?.tagName === "IMG") frameElement.nextElementSibling.hidden = true; // the static picture
+    if (frameElement.nextElementSibling?.tagName === "IMG") frameElement.nextElementSibling.style.display = "none"; // the static picture
     new ResizeObserver(() => { frameElement.style.height = `${document.body.scrollHeight + 4}px`; }).observe(document.body);
   } catch {
     // another origin: the page keeps the height it was given, and scrolls
