@@ -32,7 +32,7 @@ test: lint  ## lint, unit tests on TensorFlow and JAX, the notebooks' outputs; n
 	KERAS_BACKEND=jax $(BIN)/pytest tests/test_ops.py tests/test_layers.py
 	@echo "Left out: the tests that need a browser and those that take minutes. make test-all runs them."
 
-test-all: .venv/ready-dev site  ## what make test leaves out: tests in a browser and long ones; needs Chromium or Chrome
+test-all: .venv/ready-dev  ## what make test leaves out: tests in a browser and long ones; needs Chromium or Chrome
 	$(BIN)/pytest -m "(browser or long) and not torch"
 
 test-torch: .venv/ready-dev  ## the operation, the layers and the official weights on PyTorch, which is in no lock
