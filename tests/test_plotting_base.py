@@ -58,3 +58,8 @@ def test_a_mark_circles_its_position():
     figure = plotting.heat_maps({"a": np.eye(3), "b": np.eye(3)}, marks={"b": (2, 1)})
     assert not figure.axes[0].lines
     assert figure.axes[1].lines[0].get_xydata().tolist() == [[1, 2]]
+
+
+def test_limits_set_the_scale_of_every_map():
+    drawn = images_of(plotting.heat_maps({"a": np.eye(3), "b": 9 * np.eye(3)}, limits=(0, 4)))
+    assert [image.get_clim() for image in drawn[:2]] == [(0, 4), (0, 4)]

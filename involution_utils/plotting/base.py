@@ -102,8 +102,8 @@ def image_grid(images, titles, columns=5, size=1.5, frames=None):
             size = across.stop - across.start, down.stop - down.start
             axis.add_patch(Rectangle((across.start, down.start), *size, fill=False, lw=2, ec=color))
             if axis is axes.flat[0]:
-                label = {"ha": "center", "va": "bottom", "color": color, "fontweight": "bold"}
-                axis.text(across.start + size[0] / 2, down.start - 2, name, **label)
+                box = {"fc": color, "ec": "none", "pad": 1.5}
+                axis.text(across.start, down.start, name, ha="left", va="bottom", bbox=box)
     return figure
 
 
@@ -148,7 +148,7 @@ def matrices(named, highlight=None, fmt="{:g}", size=2.2, signed=False, signs=""
 
 
 @styled
-def heat_maps(named, size=2.4, signed=False, label="", share=True, marks=None):
+def heat_maps(named, size=2.4, signed=False, label="", share=True, marks=None, limits=None):
     """Draw 2-D arrays side by side as heat maps with a color bar, on one scale unless `share` is False.
 
     Args:
@@ -158,12 +158,15 @@ def heat_maps(named, size=2.4, signed=False, label="", share=True, marks=None):
         label: what the colors measure, with its unit.
         share: one scale and one color bar for all.
         marks: dict from title to (row, column), a position to circle.
+        limits: the scale's ends; None takes the 1st and 99th percentile.
     """
     figure, axes = panels(1, len(named), size, size)
     groups = [list(named.values())] if share else [[array] for array in named.values()]
     scales = [color_scale(np.concatenate([np.ravel(a) for a in group]), signed) for group in groups]
     for number, (axis, (title, array)) in enumerate(zip(axes.flat, named.items(), strict=True)):
         drawn = axis.imshow(array, **scales[0 if share else number])
+        if limits:
+            drawn.set_clim(*limits)
         axis.set_title(title)
         bare(axis)
         if marks and title in marks:

@@ -16,7 +16,7 @@ def misses(front, named, labels):
     """
     figure = Figure(figsize=(5.2, 3.4), layout="constrained")
     axis = figure.subplots()
-    axis.fill_between(*zip(*front, strict=True), color=OKABE_ITO[4], alpha=0.25)
+    axis.fill_between(*zip(*front, strict=True), color=OKABE_ITO[4], alpha=0.25, lw=0, label="out of reach")
     axis.plot(*zip(*front, strict=True), color=OKABE_ITO[0], label="best of all kernels")
     axis.plot(0, 0, "*", color=OKABE_ITO[5], ms=16, clip_on=False, label="what we want")
     for marker, color, (name, point) in zip("osD^", OKABE_ITO[1:], named.items(), strict=False):
