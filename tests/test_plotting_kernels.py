@@ -33,3 +33,9 @@ def test_kernels_at_shows_the_result_last_without_a_kernel():
     drawn = images_of(plotting.kernels_at(np.zeros((8, 8, 3)), {"a": (1, 1)}, np.ones((8, 8, 3, 3)), result))
     assert [image.get_array().shape for image in drawn[:3]] == [(8, 8, 3), (3, 3), (8, 8, 3)]
     assert (drawn[2].get_array() == result).all()
+
+
+def test_a_limit_ends_the_colors_of_all_kernels():
+    kernels = np.ones((8, 8, 3, 3))
+    drawn = images_of(plotting.kernels_at(np.zeros((8, 8, 3)), {"a": (1, 1), "b": (2, 2)}, kernels, limit=0.5))
+    assert [image.get_clim() for image in drawn[1:3]] == [(-0.5, 0.5)] * 2

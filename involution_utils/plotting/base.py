@@ -135,7 +135,9 @@ def matrices(named, highlight=None, fmt="{:g}", size=2.2, signed=False, signs=""
         for (row, column), value in np.ndenumerate(array):
             red, green, blue, _ = colors((value - low) / ((high - low) or 1))
             dark = 0.3 * red + 0.6 * green + 0.1 * blue < 0.5
-            axis.text(column, row, fmt.format(value), ha="center", va="center", color="white" if dark else "black")
+            axis.text(
+                column, row, fmt.format(value + 0.0), ha="center", va="center", color="white" if dark else "black"
+            )
         if highlight and title in highlight:
             row, column, height, width = highlight[title]
             frame = Rectangle(

@@ -70,10 +70,9 @@ def layer_diagram():
         arrow((12.3, y + 0.8), (17.0, y + 0.8))
         text(14.6, y + 1.15, "multiply, add up", 7.5)
         axis.add_patch(Rectangle((17.3, y + 0.45), 0.7, 0.7, fc=_OUTPUT, ec=_GROUPS[group], lw=2))
-    for group, y in ((0, 6.0), (1, 2.1)):
-        arrow((18.4 + 3.1 * group, 8.4), (12.2, y + 1.3)) if group == 0 else None
-        text(
-            20.9, y + 0.3, f"channels {2 * group} and {2 * group + 1}\nshare group {group}'s kernel", 8, _GROUPS[group]
-        )
+    arrow((18.4, 8.4), (12.2, 7.3))
+    for group, y in ((0, 6.3), (1, 2.4)):
+        words = f"channels {2 * group} and {2 * group + 1}\nshare group {group}'s kernel"
+        text(20.9, y, words, 8, _INKS[group])
     text(17.7, -0.1, "one pixel of the output,\nC = 4 channels")
     return figure

@@ -29,7 +29,7 @@ def kernel_maps(images, maps):
 
 
 @styled
-def kernels_at(image, places, kernels, result=None):
+def kernels_at(image, places, kernels, result=None, limit=None):
     """Draw an image with marked positions, beside it each position's kernel, all on one scale around zero.
 
     Args:
@@ -37,6 +37,7 @@ def kernels_at(image, places, kernels, result=None):
         places: dict from a position's name to (row, column).
         kernels: (H', W', K, K); where smaller than the image (after pooling), positions are scaled along.
         result: an image to draw last, such as what the kernels make of the first.
+        limit: where the colors end; None lets the outermost percentile of the weights saturate.
     """
     rows, columns = np.array(kernels.shape[:2]) / image.shape[:2]
     chosen = [kernels[int(row * rows), int(column * columns)] for row, column in places.values()]
@@ -51,8 +52,10 @@ def kernels_at(image, places, kernels, result=None):
         axes[1:], OKABE_ITO[1:], places.items(), chosen, strict=False
     ):
         axes[0].plot(column, row, "o", color=color, mec="white", mew=1.5, ms=9)
-        drawn = axis.imshow(kernel, **color_scale(chosen))
+        drawn = axis.imshow(kernel, **(color_scale(chosen) | ({"vmin": -limit, "vmax": limit} if limit else {})))
         axis.set_title(name)
         axis.spines[:].set(visible=True, color=color, linewidth=3)
-    figure.colorbar(drawn, ax=axes[1 : 1 + len(places)], label="weight", shrink=0.7)
+    figure.colorbar(
+        drawn, ax=axes[1 : 1 + len(places)], label="weight", shrink=0.7, extend="both" if limit else "neither"
+    )
     return figure
