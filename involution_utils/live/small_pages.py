@@ -62,17 +62,21 @@ def handwritten(
     threshold: float = 0.47,
     strength: float = 1.5,
     *,
+    measure: np.ndarray | None = None,
+    measure_name: str = "brightness",
     point: tuple[float, float] = (0.75, 0.8),
 ) -> LivePage:
     """Make a page with a kernel generator written by hand, its output beside that of one single blur.
 
-    The rule: where a pixel is brighter than the threshold, its kernel is a 7x7 Gaussian blur; elsewhere it is the
-    identity. Both sliders can be moved.
+    The rule: where a pixel's measure, by default its brightness, is above the threshold, its kernel is a 7x7 Gaussian
+    blur; elsewhere it is the identity. Both sliders can be moved.
 
     Args:
         photo: `(height, width)`, gray, in [0, 1]; by default `photograph()`.
-        threshold: The brightness from which on the rule blurs, from 0 to 1.
+        threshold: The measure above which the rule blurs, from 0 to 1.
         strength: The blur's standard deviation, from 0 to 3 pixels.
+        measure: `(height, width)`, in [0, 1]: what the rule looks at; by default `photo` itself.
+        measure_name: What it is called.
         point: Where the window lies at first, (down, across) as shares of the photograph.
 
     Returns:
@@ -83,17 +87,22 @@ def handwritten(
     """
     gray = photograph() if photo is None else _gray(photo)
     threshold, strength = checks.number("threshold", threshold, 0, 1), checks.number("strength", strength, 0, 3)
-    data = _photo_data(gray, point) | {"threshold": threshold, "strength": strength}
+    looked_at = gray if measure is None else _gray(measure, "measure")
+    if looked_at.shape != gray.shape:
+        raise checks.error("measure", f"of the photograph's shape, {gray.shape}", looked_at.shape)
+    data = _photo_data(gray, point) | {"threshold": threshold, "strength": strength, "measureName": str(measure_name)}
+    if measure is not None:
+        data["measure"] = image_data(looked_at[..., None], str(measure_name))
     title, scripts = "A kernel written by hand", ["forward.js", "page.js", "photograph.js", "handwritten.js"]
     identity, blur = gaussian(0), gaussian(strength)
-    kernels = np.where((gray > threshold)[..., None, None], blur, identity)
+    kernels = np.where((looked_at > threshold)[..., None, None], blur, identity)
     shown = {
         "photograph": gray,
         "by the rule": _applied(gray, kernels),
         "one blur": _applied(gray, np.broadcast_to(blur, kernels.shape)),
     }
     alt = (
-        f"A photograph; the same, blurred where it is brighter than {threshold:g} and left as it is elsewhere; "
+        f"A photograph; the same, blurred where its {measure_name} is above {threshold:g} and left as it is elsewhere; "
         "the same, blurred everywhere by one kernel."
     )
     return LivePage(assemble(title, "handwritten.html", scripts, data), title, picture_of_photographs(shown), alt)
@@ -155,10 +164,10 @@ def _applied(gray: np.ndarray, kernels: np.ndarray) -> np.ndarray:
     return (np.lib.stride_tricks.sliding_window_view(padded, kernels.shape[2:]) * kernels).sum((2, 3))
 
 
-def _gray(photo: Any) -> np.ndarray:
+def _gray(photo: Any, name: str = "photo") -> np.ndarray:
     array = np.asarray(photo)
     if array.ndim != 2 or array.dtype.kind != "f" or not array.size or array.min() < 0 or array.max() > 1:
-        raise checks.error("photo", "a gray picture (height, width), floating point in [0, 1]", f"array {array.shape}")
+        raise checks.error(name, "a gray picture (height, width), floating point in [0, 1]", f"array {array.shape}")
     return array.astype("float32")
 
 
