@@ -54,6 +54,9 @@ def kernels_at(image, places, kernels, result=None, limit=None):
         axes[0].plot(column, row, "o", color=color, mec="white", mew=1.5, ms=9)
         drawn = axis.imshow(kernel, **(color_scale(chosen) | ({"vmin": -limit, "vmax": limit} if limit else {})))
         axis.set_title(name)
+        for edge in np.arange(1, len(kernel)) - 0.5:
+            axis.axhline(edge, color="white", lw=0.5)
+            axis.axvline(edge, color="white", lw=0.5)
         axis.spines[:].set(visible=True, color=color, linewidth=3)
     figure.colorbar(
         drawn, ax=axes[1 : 1 + len(places)], label="weight", shrink=0.7, extend="both" if limit else "neither"
