@@ -122,9 +122,7 @@ def _names_set_in_cells(declared: Collection[str]) -> list[str]:
         if source.startswith(_INJECTED):
             names += [t.id for s in ast.parse(source).body if isinstance(s, ast.Assign) for t in s.targets]
         elif not set(found := _assignments_or_none(source)).isdisjoint(declared):
-            names += found
-        elif names:
-            break
+            return [*names, *found]  # what ran before was replaced
     return names
 
 

@@ -134,6 +134,13 @@ def test_right_names_pass(cells, run_cells):
     assert run_cells(*cells) is None
 
 
+def test_a_name_that_was_put_right_is_forgotten(run_cells):
+    wrong = PAGE.replace("epochs", "epoch")
+    assert isinstance(run_cells(PAGE, CHECK, wrong, CHECK), ParameterError)
+    assert run_cells(PAGE, CHECK) is None
+    assert run_cells(wrong, PAGE, CHECK) is None
+
+
 def test_a_wrong_value_shows_one_sentence_and_no_stack(run_cells, capsys):
     run_cells(PAGE, "# Parameters\nseed = -1\n", CHECK)
     shown = capsys.readouterr().out.strip()
