@@ -7,6 +7,7 @@ A message names the argument, says what would be right and what was received:
 
 import contextlib
 import difflib
+import importlib.util
 import operator
 import os
 import tempfile
@@ -166,3 +167,10 @@ def write_whole(path: str | os.PathLike, write: Callable[[Path], Any]) -> None:
     """Call `write` with a temporary path beside `path`, then rename it to `path`; on an error, remove it."""
     with written_whole(path) as part:
         write(part)
+
+
+def extra(module: str, name: str) -> None:
+    """Raise a `ParameterError` that says what to install if `module`, of the package's extra `name`, is missing."""
+    if importlib.util.find_spec(module) is None:
+        install = f'pip install "involution-utils[{name}]"'
+        raise ParameterError(f"`{module}` is needed for this and is not installed: {install}")

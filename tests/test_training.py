@@ -131,3 +131,31 @@ def test_a_saved_model_gives_the_same_outputs(tmp_path):
     images = np.random.default_rng(0).random((2, 32, 32, 3))
     np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "model.keras")(images), model(images))
     assert os.listdir(tmp_path) == ["model.keras"]
+
+
+DATA_PARALLEL = """
+import json
+import keras
+from involution_utils import involution_classifier, load_dataset, train
+
+data = load_dataset("shapes", train_size=100, test_size=20)
+for parallel in (False, True):
+    if parallel:
+        devices = keras.distribution.list_devices()
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+    keras.utils.set_random_seed(0)
+    model = involution_classifier()
+    history = train(model, data, epochs=2, batch_size=30, verbose=0)
+    used = len(model.trainable_variables[0].value.sharding.device_set)
+    print(json.dumps({"devices": used, "losses": history["loss"] + history["val_loss"]}))
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_get_the_losses_of_one():
+    flags = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    command = [sys.executable, "-c", DATA_PARALLEL]
+    printed = subprocess.run(command, env=os.environ | flags, check=True, capture_output=True, text=True).stdout
+    one, two = (json.loads(line) for line in printed.splitlines() if line.startswith("{"))
+    assert (one["devices"], two["devices"]) == (1, 2)
+    assert two["losses"] == pytest.approx(one["losses"], rel=1e-5)
