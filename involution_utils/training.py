@@ -53,10 +53,14 @@ def train(
         A dict of lists with one number per epoch: loss, accuracy, val_loss, val_accuracy, and seconds, its duration.
 
     Raises:
-        ParameterError: A ValueError, if epochs, batch_size or seed is not a whole number in its range.
+        ParameterError: A ValueError, if epochs, batch_size or seed is not a whole number in its range, or a batch does
+            not divide among the devices of a `keras.distribution.DataParallel`.
     """
     epochs, batch_size = checks.whole_number("epochs", epochs), checks.whole_number("batch_size", batch_size)
     seed = checks.seed(seed)
+    held_out = dataset.x_validation, dataset.y_validation
+    validation = held_out if len(dataset.x_validation) else (dataset.x_test, dataset.y_test)
+    _check_devices(batch_size, len(dataset.x_train), len(validation[0]))
     compile_model(model, optimizer)
     batches = Batches(dataset.x_train, dataset.y_train, batch_size, seed=seed, augment=augment)
     callbacks = [_Epochs(batches)]
@@ -72,8 +76,6 @@ def train(
     if verbose:
         bar = {"tqdm_class": tqdm.tqdm, "desc": model.name, "file": sys.stdout, "dynamic_ncols": True}
         callbacks.append(tqdm.keras.TqdmCallback(epochs, verbose=0, **bar))
-    held_out = dataset.x_validation, dataset.y_validation
-    validation = held_out if len(dataset.x_validation) else (dataset.x_test, dataset.y_test)
     history = model.fit(
         batches,
         validation_data=Batches(*validation, batch_size, shuffle=False),
@@ -87,6 +89,15 @@ def train(
     history = _read_history(log)
     shutil.rmtree(state)
     return history
+
+
+def _check_devices(batch_size, *sizes):
+    distribution = keras.distribution.distribution()
+    devices = distribution.device_mesh.devices.size if distribution else 1
+    for size in sizes:
+        if any(batch % devices for batch in (min(batch_size, size), size % batch_size)):
+            expected = f"such that each batch of {size:,} images, the last one too, divides among {devices} devices"
+            raise checks.error("batch_size", expected, batch_size)
 
 
 def cosine_adamw(

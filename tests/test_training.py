@@ -1,5 +1,6 @@
 """Training: seeded, resumable after a kill, nothing half-written, clear words for wrong parameters."""
 
+import json
 import os
 import signal
 import subprocess
@@ -148,6 +149,10 @@ for parallel in (False, True):
     history = train(model, data, epochs=2, batch_size=30, verbose=0)
     used = len(model.trainable_variables[0].value.sharding.device_set)
     print(json.dumps({"devices": used, "losses": history["loss"] + history["val_loss"]}))
+try:
+    train(model, data, epochs=1, batch_size=33, verbose=0)
+except ValueError as error:
+    print(error)
 """
 
 
@@ -158,4 +163,5 @@ def test_two_devices_get_the_losses_of_one():
     printed = subprocess.run(command, env=os.environ | flags, check=True, capture_output=True, text=True).stdout
     one, two = (json.loads(line) for line in printed.splitlines() if line.startswith("{"))
     assert (one["devices"], two["devices"]) == (1, 2)
+    assert "`batch_size` must be such that each batch of 100 images, the last one too, divides among 2" in printed
     assert two["losses"] == pytest.approx(one["losses"], rel=1e-5)
