@@ -51,7 +51,7 @@ site: .venv/ready-dev  ## the website, into site/
 	$(BIN)/python docs/build.py
 
 space: .venv/ready  ## a static Hugging Face Space with the microscope, into space/
-	$(BIN)/python -m tools.publish space --out space
+	$(BIN)/python -m tools.space --out space
 
 publish: .venv/ready-dev  ## publish a trained model: make publish REPO=name/model (OPTIONS=--dry-run shows what would go)
 	$(BIN)/python -m tools.publish model --repo "$(REPO)" $(OPTIONS)

@@ -13,7 +13,7 @@ const state = {
   image: 0, layer: layers.indexOf(involutions[0] ?? layers[0]), group: 0, channel: 0,
   point: [0.5, 0.5], // where the hand is: (down, across), shares of the image
   rest: [0.5, 0.5], // where it was put down; the point returns here when the pointer leaves
-  pin: null, mode: "sum", change: "trained", scope: "one",
+  pin: null, mode: "apart", change: "trained", scope: "one",
 };
 let before = null, now = null; // what the network computes as trained, and with changed kernels
 
@@ -65,9 +65,9 @@ const gap = (a, b) => a.map((value, i) => value - b[i]);
 const likeness = (a, b) => dot(a, b) / (Math.sqrt(dot(a, a) * dot(b, b)) || 1);
 
 const MODES = {
+  apart: ["Unlike the average", "Each cell is how far that position's kernel lies from the image's mean kernel, as a share of the mean's length."],
   sum: ["Sum of weights", "Each cell is the sum of that position's kernel: what it makes of an even surface."],
   center: ["Center weight", "Each cell is the middle weight of that position's kernel: how much of the position itself is kept."],
-  apart: ["Unlike the average", "Each cell is how far that position's kernel lies from the image's mean kernel, as a share of the mean's length."],
   like: ["Most like this one", "Red where kernels point the same way as the one here (cosine similarity 1), blue where they point the opposite way."],
   output: ["Output", "Each cell is the layer's output there, in the chosen channel."],
 };
