@@ -73,7 +73,7 @@ function drawClasses() {
   const top = order[0], had = rank(was)[0], image = images[state.image];
   const label = image.label === undefined ? "" : ` Its label is ${names[image.label] ?? image.label}.`;
   byId("verdict").textContent = `“${image.name}” looks most like ${names[top]} to the network: ${percent(is[top])}.${label}${now !== before ? " The upright lines are what it says as trained." : ""}`;
-  let text = "Each layer with involution makes a kernel per position. Freeze them, and the network has only the image's content, not its positions, to go by.";
+  let text = "Each layer with involution makes a kernel per position. Freeze or shuffle them, and see how much of what the network says depends on which kernel lies where.";
   if (changes) {
     const where = state.scope === "all" ? "all involutions" : layer().name, how = state.change === "dataset" ? `${CHANGES.dataset[1]}, the mean over ${DATA.datasetName ?? `this page's ${images.filter((i) => !i.own).length} images`}` : CHANGES[state.change][1];
     text = now === before ? `${layer().name} makes no kernels from the image: choose a layer with involution, or all of them.`
