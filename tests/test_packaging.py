@@ -180,7 +180,8 @@ def test_the_installed_wheel_imports_loads_and_reads(distributions, tmp_path):
     install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel]
     subprocess.run(install, check=True)
     script = """
-import importlib.resources, json, pathlib
+import importlib.resources, json, pathlib, sys
+sys.modules["IPython"] = None  # as if it were not installed: the base install needs no notebook tools
 import involution_utils, keras
 root = importlib.resources.files("involution_utils")
 assert "fresh" in str(root), root
