@@ -63,7 +63,13 @@ from involution_utils.experiments import (  # noqa: E402
     record_path,
     save_json,
 )
-from involution_utils.layers import AttentionKernelGenerator, Involution2D, KernelGenerator  # noqa: E402
+from involution_utils.layers import (  # noqa: E402
+    AttentionKernelGenerator,
+    Involution1D,
+    Involution2D,
+    Involution3D,
+    KernelGenerator,
+)
 from involution_utils.live import microscope  # noqa: E402
 from involution_utils.models import (  # noqa: E402
     conv_classifier,
@@ -81,7 +87,9 @@ from involution_utils.training import cosine_adamw, save_model, train  # noqa: E
 __all__ = [
     "AttentionKernelGenerator",
     "ImageDataset",
+    "Involution1D",
     "Involution2D",
+    "Involution3D",
     "KernelGenerator",
     "ParameterError",
     "check_parameters",
