@@ -44,8 +44,9 @@ lint: .venv/ready-dev  ## ruff, on code and notebooks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-bench: .venv/ready-dev  ## speed and memory against the alternatives, into involution_utils/results/benchmark.json
+bench: .venv/ready-dev  ## speed and memory against the alternatives, and inference in ONNX, into involution_utils/results
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/bench_inference.py
 
 site: .venv/ready-dev  ## the website, into site/
 	$(BIN)/python docs/build.py

@@ -63,6 +63,7 @@ from involution_utils.experiments import (  # noqa: E402
     record_path,
     save_json,
 )
+from involution_utils.exporting import export  # noqa: E402
 from involution_utils.layers import (  # noqa: E402
     AttentionKernelGenerator,
     Involution1D,
@@ -75,6 +76,7 @@ from involution_utils.models import (  # noqa: E402
     conv_classifier,
     involution_classifier,
     load_official_weights,
+    load_pretrained,
     load_trained,
     rednet,
     repaired_involution_classifier,
@@ -97,6 +99,7 @@ __all__ = [
     "cosine_adamw",
     "effective_rank",
     "explained_by_brightness",
+    "export",
     "involution",
     "involution_classifier",
     "layer_kernels",
@@ -104,6 +107,7 @@ __all__ = [
     "load_dataset",
     "load_measurements",
     "load_official_weights",
+    "load_pretrained",
     "load_records",
     "load_results",
     "load_trained",

@@ -29,13 +29,14 @@ class Axis(NamedTuple):
         """The zeros before an axis of `size`, a number, or a tensor where it is unknown while a graph is traced."""
         if self.padding is not None:
             return self.padding[0]
-        total = self.extent - 1 if self.stride == 1 else self.extent - self.stride + -size % self.stride
+        span = (self.positions(size) - 1) * self.stride + self.extent
+        total = self.extent - 1 if self.stride == 1 else span - size
         return (total if self.extent >= self.stride else at_least_0(total)) // 2
 
     def positions(self, size: Any) -> Any:
         """How many positions an axis of `size` has after the operation."""
         if self.padding is None:
-            return -(-size // self.stride)
+            return (size + self.stride - 1) // self.stride  # tf2onnx rounds quotients of negative numbers up
         return (size + sum(self.padding) - self.extent) // self.stride + 1
 
 

@@ -1,6 +1,6 @@
 """The networks: the original experiment's classifiers, RedNet, a small RedNet with an exchangeable operator."""
 
-from involution_utils.models.checkpoints import load_official_weights, load_trained
+from involution_utils.models.checkpoints import PRETRAINED, load_official_weights, load_pretrained, load_trained
 from involution_utils.models.classifiers import (
     conv_classifier,
     involution_classifier,
@@ -17,10 +17,12 @@ MODELS = {
 __all__ = [
     "MODELS",
     "OPERATORS",
+    "PRETRAINED",
     "SharedDepthwiseConv2D",
     "conv_classifier",
     "involution_classifier",
     "load_official_weights",
+    "load_pretrained",
     "load_trained",
     "rednet",
     "repaired_involution_classifier",

@@ -8,7 +8,10 @@ import keras
 import numpy as np
 from keras import layers
 
+from involution_utils import checks
 from involution_utils.layers import Involution2D
+
+PRETRAINED = ("involution_classifier", "small_rednet")
 
 
 def load_official_weights(model, path):
@@ -91,11 +94,26 @@ def _official_weights(model):
     return wanted
 
 
+def load_pretrained(name: str) -> keras.Model:
+    """Return a trained model that ships with the package; `involution_utils/assets/NAME.md` is its card.
+
+    Args:
+        name: `"involution_classifier"` or `"small_rednet"`, both trained on CIFAR-10: from images `(batch, 32, 32, 3)`
+            with values in [0, 1] to the logits of its ten classes.
+
+    Raises:
+        ParameterError: If there is no such model.
+    """
+    checks.choice("name", name, PRETRAINED)
+    with resources.as_file(resources.files("involution_utils") / "assets" / f"{name}.keras") as shipped:
+        return keras.saving.load_model(shipped)
+
+
 def load_trained(name: str, output_dir: str | PathLike | None = None) -> keras.Model:
     """Return a trained model: `output_dir`'s if notebook 03 left one there, else the one that ships with the package.
 
     Args:
-        name: `"involution_classifier"`.
+        name: As in `load_pretrained`.
         output_dir: The folder that notebook 03 wrote to; None for the model that ships.
     """
     if output_dir is not None:
@@ -103,5 +121,4 @@ def load_trained(name: str, output_dir: str | PathLike | None = None) -> keras.M
         print(f"{name}: " + ("trained by notebook 03" if own.exists() else "the one that ships with the package"))
         if own.exists():
             return keras.saving.load_model(own)
-    with resources.as_file(resources.files("involution_utils") / "assets" / f"{name}.keras") as shipped:
-        return keras.saving.load_model(shipped)
+    return load_pretrained(name)

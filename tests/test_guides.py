@@ -1,0 +1,26 @@
+"""The guides: each page's code runs as it stands there, in a namespace of its own."""
+
+import re
+from pathlib import Path
+
+import keras
+import pytest
+
+GUIDES = Path(__file__).resolve().parents[1] / "docs" / "guides"
+PAGES = sorted(path for path in GUIDES.glob("*.md") if path.name != "index.md")
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("the guides speak of Keras on TensorFlow", allow_module_level=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_the_code_of_a_guide_runs(page):
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    assert blocks, "a guide without code"
+    exec(compile("\n".join(blocks), page.name, "exec"), {})
+    assert "assert" in "".join(blocks), "code that claims nothing"
+
+
+def test_the_list_names_every_guide():
+    text = (GUIDES / "index.md").read_text()
+    assert set(re.findall(r"\((\w+)\.md\)", text)) == {page.stem for page in PAGES}
