@@ -54,15 +54,15 @@ def export(model: keras.Model, path: str | os.PathLike, format: str = "onnx") ->
     checks.choice("format", format, FORMATS)
     if not isinstance(model, keras.Model) or len(getattr(model, "inputs", None) or ()) != 1:
         raise checks.error("model", "a built keras.Model with one input", model)
-    path = _check_path(path, format)
+    target = _check_path(path, format)
     if keras.backend.backend() != "tensorflow":
         message = f"`export` needs Keras on TensorFlow, and it runs on {keras.backend.backend()}"
         raise ImportError(f"{message}: set KERAS_BACKEND=tensorflow before Keras is imported")
     write, load = _WRITERS[format], _LOADERS[format]
     _check_packages(format)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".part-", dir=path.parent) as folder:
-        part = Path(folder) / path.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent) as folder:
+        part = Path(folder) / target.name
         cases = [(images, _outputs(model(images, training=False))) for images in _images(model)]
         try:
             with plain_operations():
@@ -73,10 +73,10 @@ def export(model: keras.Model, path: str | os.PathLike, format: str = "onnx") ->
             reason = str(problem).strip().split("\n")[0][:300] or type(problem).__name__
             raise ExportError(f"{model.name} cannot be exported as {format}: {reason}") from problem
         _compare(model, format, cases, found)
-        if path.is_dir():
-            shutil.rmtree(path)
-        os.replace(part, path)
-    return path
+        if target.is_dir():
+            shutil.rmtree(target)
+        os.replace(part, target)
+    return target
 
 
 def _check_path(path, format):

@@ -6,6 +6,8 @@ from pathlib import Path
 import keras
 import pytest
 
+import involution_utils as iu
+
 GUIDES = Path(__file__).resolve().parents[1] / "docs" / "guides"
 PAGES = sorted(path for path in GUIDES.glob("*.md") if path.name != "index.md")
 
@@ -24,3 +26,11 @@ def test_the_code_of_a_guide_runs(page):
 def test_the_list_names_every_guide():
     text = (GUIDES / "index.md").read_text()
     assert set(re.findall(r"\((\w+)\.md\)", text)) == {page.stem for page in PAGES}
+
+
+def test_the_record_says_what_the_guide_on_export_does():
+    (record,) = iu.load_results("inference.json")
+    assert {row["model"] for row in record["rows"]} == set(iu.models.PRETRAINED)
+    for row in record["rows"]:
+        faster, slower = ("onnx_ms", "keras_ms") if row["images"] == 1 else ("keras_ms", "onnx_ms")
+        assert row[faster] < (row[slower] / 4 if row["images"] == 1 else row[slower]), row
