@@ -39,3 +39,20 @@ def test_a_limit_ends_the_colors_of_all_kernels():
     kernels = np.ones((8, 8, 3, 3))
     drawn = images_of(plotting.kernels_at(np.zeros((8, 8, 3)), {"a": (1, 1), "b": (2, 2)}, kernels, limit=0.5))
     assert [image.get_clim() for image in drawn[1:3]] == [(-0.5, 0.5)] * 2
+
+
+def test_lesions_draws_each_measurement_once_hollow_until_the_normalization_is_estimated_anew():
+    def measured(lesion, layer, reestimated, accuracy):
+        names = ("lesion", "layer", "reestimated", "validation_accuracy")
+        return dict(zip(names, (lesion, layer, reestimated, accuracy), strict=True))
+
+    records = [measured("none", "all", False, 0.9), measured("none", "all", True, 0.91)]
+    records += [measured("shuffled", "block_1_involution", False, 0.5), measured("dataset_mean", "all", True, 0.7)]
+    other = [one | {"validation_accuracy": one["validation_accuracy"] / 2} for one in records]
+    axes = plotting.lesions({"one": records, "other": other}).axes
+    dots = [line for line in axes[0].lines if line.get_marker() == "o"]
+    assert [line.get_xdata()[0] for line in dots] == [0.5, 0.7]
+    assert [line.get_markerfacecolor() == "white" for line in dots] == [True, False]
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["block 1", "all"]
+    assert [round(dot.get_ydata()[0]) for dot in dots] == [0, 1]
+    assert np.ptp(axes[0].get_xlim()) == np.ptp(axes[1].get_xlim())  # losses compare by eye

@@ -4,7 +4,7 @@ from involution_utils.plotting.base import OKABE_ITO, bars, heat_maps, image_gri
 from involution_utils.plotting.comparison import strips, trade_offs
 from involution_utils.plotting.convolution import misses
 from involution_utils.plotting.involution import layer_diagram
-from involution_utils.plotting.kernels import kernel_maps, kernels_at
+from involution_utils.plotting.kernels import kernel_maps, kernels_at, lesions
 from involution_utils.plotting.texts import difference, table
 from involution_utils.plotting.training import confusion, curves, spread
 
@@ -19,6 +19,7 @@ __all__ = [
     "kernel_maps",
     "kernels_at",
     "layer_diagram",
+    "lesions",
     "lines",
     "matrices",
     "misses",

@@ -1,8 +1,11 @@
 """Figures of the kernels that a layer makes: maps of them, and kernels at chosen positions."""
 
 import numpy as np
+from matplotlib.lines import Line2D
 
 from involution_utils.plotting.base import OKABE_ITO, bare, color_scale, panels, styled
+
+INTACT = {"--": ", as it is", "-": ", normalization anew"}
 
 
 @styled
@@ -61,4 +64,38 @@ def kernels_at(image, places, kernels, result=None, limit=None):
     figure.colorbar(
         drawn, ax=axes[1 : 1 + len(places)], label="weight", shrink=0.7, extend="both" if limit else "neither"
     )
+    return figure
+
+
+@styled
+def lesions(named):
+    """Draw what lesions leave of each network's accuracy, one panel per network, on axes of equal scale.
+
+    Hollow dots stand for the network as it is, filled ones for normalization estimated anew; a line is the intact one.
+
+    Args:
+        named: dict from a network's title to the measurements of one model in the experiment `lesions`.
+    """
+    figure, (axes,) = panels(1, len(named), 3.9, 3.6)
+    colors = dict(zip(("dataset_mean", "image_mean", "shuffled"), OKABE_ITO, strict=False))
+    width = max(np.ptp([one["validation_accuracy"] for one in measured]) for measured in named.values()) * 1.15
+    for axis, (title, measured) in zip(axes, named.items(), strict=True):
+        rows = [*sorted({one["layer"] for one in measured} - {"all"}), "all"]
+        for one in measured:
+            accuracy, row = one["validation_accuracy"], rows.index(one["layer"])
+            if one["lesion"] == "none":
+                axis.axvline(accuracy, color="black", lw=1, ls="-" if one["reestimated"] else "--")
+                continue
+            color, shift = colors[one["lesion"]], 0.22 * (list(colors).index(one["lesion"]) - 1)
+            axis.plot(accuracy, row + shift, "o", mec=color, mfc=color if one["reestimated"] else "white", ms=5)
+        best = max(one["validation_accuracy"] for one in measured)
+        axis.set(title=title, xlabel="accuracy", xlim=(best + 0.05 * width - width, best + 0.05 * width))
+        axis.set_yticks(range(len(rows)), [row.replace("_involution", "").replace("_", " ") for row in rows])
+        axis.grid(axis="x", alpha=0.3)
+        axis.invert_yaxis()
+    handles = [Line2D([], [], marker="o", ls="", color=c, label=name.replace("_", " ")) for name, c in colors.items()]
+    for fill, name in (("white", "as it is"), ("gray", "normalization anew")):
+        handles.append(Line2D([], [], marker="o", ls="", mec="gray", mfc=fill, label=name))
+    handles += [Line2D([], [], color="black", ls=style, label=f"intact{more}") for style, more in INTACT.items()]
+    figure.legend(handles=handles, loc="outside right upper", frameon=False)
     return figure
