@@ -187,7 +187,14 @@ def test_a_folder_that_is_not_the_sweeps_is_refused_and_left_alone(content, note
 def test_a_sweep_takes_more_points_but_no_other_code(notebook, tmp_path):
     out = tmp_path / "out"
     sweep.sweep(grid(notebook, [("seed", "0")]), out, outcomes)
-    results = sweep.sweep(grid(notebook, [("seed", "0,1")]), out, outcomes)
+    executed = []
+
+    def noted(points):
+        executed.extend(point.label for point in points)
+        return outcomes(points)
+
+    results = sweep.sweep(grid(notebook, [("seed", "0,1")]), out, noted)
+    assert executed == ["seed=1"]
     assert [result["parameters"]["seed"] for result in results] == [0, 1]
     write(notebook, "'other code'")
     with pytest.raises(ParameterError, match=r"a sweep of a\.ipynb with other code"):
