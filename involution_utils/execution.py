@@ -21,6 +21,7 @@ from involution_utils.window import is_known
 
 MAX_SHAPES = 8  # for each form, types and channels; a program takes some 0.2 s and 2 MiB, which are never freed
 EXPORTERS = ("keras.src.export.", "tf2onnx.", "tensorflow.lite.", "tensorflow.python.saved_model.")
+JACOBIANS = "tensorflow.python.ops.parallel_for."  # which vectorizes plain operations alone
 
 _plain = contextvars.ContextVar("plain", default=False)
 _programs: dict[tuple, dict[tuple, Callable]] = {}
@@ -32,7 +33,13 @@ class Form(Protocol):
     sizes: tuple
 
     def __call__(self, first: Any, second: Any) -> Any:
-        """Compute it by plain operations of the backend."""
+        """Compute it by operations that each store their result."""
+
+    def fused(self, first: Any, second: Any) -> Any:
+        """Compute it for a compiler that fuses operations; the result is to go through `flat`."""
+
+    def flat(self, result: Any) -> Any:
+        """Give the result of `fused` its shape, outside of the compiled program."""
 
     def shape(self, first: tuple, second: tuple) -> tuple:
         """Return the shape of the result for the shapes of the arguments."""
@@ -57,7 +64,7 @@ def plain_operations() -> Iterator[None]:
 
 def run(form: Form, first: Any, second: Any) -> Any:
     """Apply the bilinear `form` to two tensors; the result can be differentiated to any order."""
-    if keras.backend.backend() == "jax":
+    if keras.backend.backend() == "jax" and not _plain.get():
         return _primitive().bind(first, second, form=form)
     if keras.backend.backend() != "tensorflow" or _plain.get():  # a file holds no gradient of our own
         return form(first, second)
@@ -78,7 +85,7 @@ def _tensorflow_program(form, first, second):
     import tensorflow as tf
 
     eager = tf.executing_eagerly()
-    if _plain.get() or (not eager and _is_exporting()):
+    if _plain.get() or (not eager and _wants_plain()):
         return form
     kind = dataclasses.replace(form, sizes=())
     arguments = tuple((len(x.shape), x.shape[-1], x.dtype) for x in (first, second))
@@ -86,9 +93,9 @@ def _tensorflow_program(form, first, second):
         programs = _programs.setdefault((kind, arguments), {})
         shape = (*first.shape, *second.shape, *form.sizes)
         if shape not in programs and len(programs) < MAX_SHAPES:
-            programs[shape] = tf.function(form, jit_compile=True, autograph=False)
+            programs[shape] = tf.function(form.fused, jit_compile=True, autograph=False)
         if shape in programs:
-            return programs[shape]
+            return lambda first, second: form.flat(programs[shape](first, second))
     if not eager:
         return form
     graph = _graph_for_any_sizes(kind, *arguments)
@@ -122,11 +129,11 @@ def _xla_works():
     return True
 
 
-def _is_exporting():
-    """Whether an exporter is among the callers: Keras traces the same function for `export` as for `predict`."""
+def _wants_plain():
+    """Whether an exporter or a Jacobian is among the callers; Keras traces alike for `export` and `predict`."""
     frame = sys._getframe()
     while frame is not None:
-        if f"{frame.f_globals.get('__name__', '')}.".startswith(EXPORTERS):
+        if f"{frame.f_globals.get('__name__', '')}.".startswith((*EXPORTERS, JACOBIANS)):
             return True
         frame = frame.f_back
     return False
@@ -146,7 +153,7 @@ def _primitive():
 
     @functools.lru_cache(256)
     def jitted(form):
-        return jax.jit(form)
+        return jax.jit(lambda first, second: form.flat(form.fused(first, second)))
 
     def batch(arguments, axes, *, form):
         count = next(x.shape[axis] for x, axis in zip(arguments, axes, strict=True) if axis is not None)
@@ -167,7 +174,9 @@ def _primitive():
     primitive.def_abstract_eval(
         lambda first, second, *, form: jax.core.ShapedArray(form.shape(first.shape, second.shape), form.dtype)
     )
-    mlir.register_lowering(primitive, mlir.lower_fun(lambda *x, form: form(*x), multiple_results=False))
+    mlir.register_lowering(
+        primitive, mlir.lower_fun(lambda *x, form: form.flat(form.fused(*x)), multiple_results=False)
+    )
     ad.defbilinear(primitive, transpose(0), transpose(1))
     batching.primitive_batchers[primitive] = batch
     return primitive

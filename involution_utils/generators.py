@@ -79,6 +79,8 @@ class _Generator(keras.layers.Layer):
             self._window = window(**_STANDALONE | self._given, rank=rank)
         self._check_input_shape(input_shape)
         self.pool = self._layer_of_rank("AveragePooling", self.strides, padding="same", name="pool")
+        if rank == 3:  # on a CPU TensorFlow averages volumes of few types
+            self.pool.dtype_policy = "float32"
 
     def _layer_of_rank(self, kind, *arguments, **settings):
         layer = getattr(keras.layers, f"{kind}{self.window.rank}D")
@@ -90,7 +92,7 @@ class _Generator(keras.layers.Layer):
     def _middles(self, inputs):
         """Return the mean of the block in the middle of every window."""
         self.window.output_sizes(tuple(inputs.shape[1:-1]))  # refuses inputs that are too small
-        means = inputs if max(self.strides) == 1 else self.pool(inputs)
+        means = inputs if max(self.strides) == 1 else ops.cast(self.pool(inputs), inputs.dtype)
         if self.padding == "same":
             return means
         for number, axis in enumerate(self.window.axes, start=1):
@@ -294,7 +296,7 @@ class AttentionKernelGenerator(_Generator):
         shape = ops.shape(flat)
         inside = self._taps_inside(ops.shape(inputs)[1:-1])
         scores = ops.reshape(flat, (*shape[:-1], self.window.values // self.groups, self.groups))
-        scores = ops.where(inside[..., None], scores, -3e4)  # a number that float16 can hold
+        scores = ops.where(ops.expand_dims(inside, -1), scores, -3e4)  # a number that float16 can hold
         scores = ops.reshape(scores, (shape[0] * shape[1], *ops.shape(scores)[2:]))  # rank 5 at most for softmax
         return ops.reshape(ops.softmax(scores, axis=-2), shape)
 

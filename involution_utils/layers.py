@@ -14,7 +14,7 @@ from involution_utils.generators import (
     refuse_positional,
 )
 from involution_utils.ops import involution_of_flat_kernels
-from involution_utils.window import check_data_format, check_input_shape, fits, window
+from involution_utils.window import check_data_format, check_floating, check_input_shape, fits, window
 
 __all__ = ["AttentionKernelGenerator", "Involution1D", "Involution2D", "Involution3D", "KernelGenerator"]
 
@@ -91,6 +91,7 @@ class _Involution(keras.layers.Layer):
         Returns:
             The output, or `(output, kernels)` with kernels of shape `(batch, *new_spatial, *kernel_size, groups)`.
         """
+        check_floating(keras.backend.standardize_dtype(inputs.dtype), of=f"of layer {self.name} ")
         channels_first, rank = self.data_format == "channels_first", self.rank
         if channels_first:
             inputs = ops.transpose(inputs, (0, *range(2, rank + 2), 1))

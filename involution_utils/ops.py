@@ -12,7 +12,6 @@ self-attention. Each gradient is bilinear in the two other tensors, so the VJPs 
 """
 
 import dataclasses
-import functools
 from typing import Any
 
 import keras
@@ -20,7 +19,17 @@ from keras import ops
 
 from involution_utils import checks
 from involution_utils.execution import plain_operations, run
-from involution_utils.window import Window, at_least_0, check_data_format, check_input_shape, fits, window, wrong_shape
+from involution_utils.window import (
+    Window,
+    at_least_0,
+    check_data_format,
+    check_floating,
+    check_input_shape,
+    fits,
+    is_known,
+    window,
+    wrong_shape,
+)
 
 __all__ = ["involution", "involution_of_flat_kernels", "plain_operations", "window_products"]
 
@@ -147,8 +156,24 @@ class _Gradient:
     dtype: str  # of the result
 
     def __call__(self, first, second):
-        """Compute it by plain operations: arguments and result as in T, the kernels flat."""
-        functions = {"outputs": _gradient_by_outputs, "kernels": _gradient_by_kernels, "inputs": _gradient_by_inputs}
+        """Compute it by operations that each store their result; the kernels are flat."""
+        return self._cast_and_compute(_gradient_by_kernels, first, second)
+
+    def fused(self, first, second):
+        """Compute it for a compiler that fuses operations; the result still has to go through `flat`."""
+        return self._cast_and_compute(_gradient_by_kernels_fused, first, second)
+
+    def flat(self, result):
+        """Reshape a gradient with respect to kernels, (batch, *positions, *kernel_size, groups), to flat kernels.
+
+        XLA must not see it: it would fuse it with the sum over the channels, and no longer write that in vectors.
+        """
+        if self.wanted != "kernels":
+            return result
+        return ops.reshape(result, (*ops.shape(result)[: self.window.rank + 1], self.window.values))
+
+    def _cast_and_compute(self, gradient_by_kernels, first, second):
+        functions = {"outputs": _gradient_by_outputs, "kernels": gradient_by_kernels, "inputs": _gradient_by_inputs}
         dtypes = [keras.backend.standardize_dtype(x.dtype) for x in (first, second)]
         wide = "float64" if "float64" in dtypes else "float32"
         result = functions[self.wanted](self.window, self.sizes, ops.cast(first, wide), ops.cast(second, wide))
@@ -181,8 +206,7 @@ def _gradient_by_outputs(window, sizes, inputs, kernels):
     seen = _sight(window, sizes, ops.shape(kernels)[1:-1], inputs)
     total = 0
     for number, tap in enumerate(window.taps):
-        value = kernels[..., number * window.groups : (number + 1) * window.groups, None]
-        total = total + value * seen(tap)  # (batch, *positions, groups, channels of a group)
+        total = total + _value(window, kernels, number) * seen(tap)  # (batch, *positions, groups, channels of a group)
     return _ungrouped(total)
 
 
@@ -191,6 +215,30 @@ def _gradient_by_kernels(window, sizes, inputs, outputs):
     seen = _sight(window, sizes, ops.shape(outputs)[1:-1], inputs)
     outputs = _grouped(outputs, window)
     return ops.concatenate([ops.sum(seen(tap) * outputs, -1) for tap in window.taps], -1)
+
+
+def _gradient_by_kernels_fused(window, sizes, inputs, outputs):
+    """The same at once: all that the taps see times `outputs`, of which a compiler stores the sums alone.
+
+    Sums of eight neighboring channels are formed first, as long as a vector of the processor. Axes but the last hold
+    positions and taps as one, since TensorFlow broadcasts along few axes when it computes a Jacobian.
+    """
+    *positions, channels = ops.shape(outputs)[1:]
+    per_group = channels // window.groups
+    length = 8 if per_group % 8 == 0 else per_group
+    seen, sizes_of_kernels = _padded(window, sizes, positions, inputs), []
+    for number, (axis, n) in enumerate(zip(window.axes, positions, strict=True), start=1):
+        where = ops.arange(n)[:, None] * axis.stride + ops.arange(axis.kernel_size) * axis.dilation
+        last = number == window.rank
+        seen = ops.take(seen, where if last else ops.reshape(where, (n * axis.kernel_size,)), number)
+        outputs = ops.expand_dims(outputs, number + 1) if last else ops.repeat(outputs, axis.kernel_size, number)
+        sizes_of_kernels += [n, axis.kernel_size]
+    products = _split(seen, length) * _split(outputs, length)  # (batch, positions * taps, ..., vectors, channels)
+    sums = _split(ops.sum(products, -1), per_group // length)  # (batch, positions * taps, ..., groups, vectors)
+    total = sum(sums[..., part] for part in range(per_group // length))
+    total = ops.reshape(total, (ops.shape(total)[0], *sizes_of_kernels, window.groups))
+    rank = window.rank
+    return ops.transpose(total, (0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1))
 
 
 def _gradient_by_inputs(window, sizes, kernels, outputs):
@@ -218,8 +266,7 @@ def _gradient_by_inputs(window, sizes, kernels, outputs):
             slice(None),
             *(slice(start - q, start - q + n) for q, (_, start, n) in zip(blocks, spans, strict=True)),
         )
-        value = kernels[where][..., number * window.groups : (number + 1) * window.groups, None]
-        phases[phase] = phases.get(phase, 0) + value * outputs[where]
+        phases[phase] = phases.get(phase, 0) + _value(window, kernels[where], number) * outputs[where]
     phases = {phase: _ungrouped(total) for phase, total in phases.items()}  # (batch, *blocks, channels)
     zeros = ops.zeros_like(phases[(0,) * window.rank])
     image = _interleaved(window, lambda phase: phases.get(phase, zeros))
@@ -227,23 +274,34 @@ def _gradient_by_inputs(window, sizes, kernels, outputs):
     return image[:, *crop]
 
 
-def _sight(window, sizes, positions, inputs):
-    """Return a function from a tap to what it sees: (batch, *positions, groups, channels of a group)."""
+def _padded(window, sizes, positions, inputs):
+    """Pad `inputs` with the zeros that the windows of all `positions` see."""
     pads = []
     for axis, size, n in zip(window.axes, sizes, positions, strict=True):
         before = axis.before(size)
         pads.append((before, at_least_0((n - 1) * axis.stride + axis.extent - before - size)))
-    padded = ops.pad(_grouped(inputs, window), [(0, 0), *pads, (0, 0), (0, 0)])
+    return ops.pad(inputs, [(0, 0), *pads, (0, 0)])
 
-    @functools.cache
-    def every_stride(phase):
-        return padded[:, *(slice(r, None, s) for r, s in zip(phase, window.strides, strict=True))]
+
+def _sight(window, sizes, positions, inputs):
+    """Return a function from a tap to what it sees: (batch, *positions, groups, channels of a group)."""
+    padded = _grouped(_padded(window, sizes, positions, inputs), window)
 
     def seen(tap):
-        blocks, phase = _blocks_and_phase(window, tap)
-        return every_stride(phase)[:, *(slice(q, q + n) for q, n in zip(blocks, positions, strict=True))]
+        every_stride = (slice(u * axis.dilation, None, axis.stride) for u, axis in zip(tap, window.axes, strict=True))
+        view = padded[:, *every_stride]
+        if all(map(is_known, positions)):
+            return view[:, *map(slice, positions)]
+        shape = ops.shape(padded)
+        return ops.slice(view, (0,) * len(shape), (shape[0], *positions, *shape[-2:]))
 
     return seen
+
+
+def _value(window, kernels, number):
+    """Return what the kernels have for tap `number`: (batch, *positions, groups, 1)."""
+    own = (*(slice(None),) * (window.rank + 1), slice(number * window.groups, (number + 1) * window.groups))
+    return ops.expand_dims(kernels[own], -1)
 
 
 def _blocks_and_phase(window, tap):
@@ -270,8 +328,13 @@ def _interleaved(window, part, phase=()):
 
 def _grouped(x, window):
     """Reshape (..., channels) to (..., groups, channels of a group)."""
+    return _split(x, x.shape[-1] // window.groups)
+
+
+def _split(x, length):
+    """Reshape (..., channels) to (..., channels // length, length)."""
     *others, channels = ops.shape(x)
-    return ops.reshape(x, (*others, window.groups, channels // window.groups))
+    return ops.reshape(x, (*others, channels // length, length))
 
 
 def _ungrouped(x):
@@ -282,10 +345,7 @@ def _ungrouped(x):
 
 def _tensor(name, value):
     value = ops.convert_to_tensor(value)
-    dtype = keras.backend.standardize_dtype(value.dtype)
-    if "float" not in dtype:
-        message = f"`{name}` must hold floating-point numbers; cast it first"
-        raise checks.ParameterError(f"{message}. Received: {name} of dtype {dtype}")
+    check_floating(keras.backend.standardize_dtype(value.dtype), name)
     return value
 
 

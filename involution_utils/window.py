@@ -136,6 +136,14 @@ def check_input_shape(shape: Any, rank: int | None = None, of: str = "") -> None
         raise wrong_shape(f"`inputs` {of}must have a known number of channels, at least 1", "inputs", shape)
 
 
+def check_floating(dtype: str, name: str = "inputs", of: str = "") -> None:
+    """Raise a `ParameterError` unless `dtype` is one of floating-point numbers."""
+    if "float" not in dtype:
+        raise checks.ParameterError(
+            f"`{name}` {of}must hold floating-point numbers; cast it first. Received: {name} of dtype {dtype}"
+        )
+
+
 def fits(shape: Any, expected: tuple[int | None, ...]) -> bool:
     """Whether `shape` may be the `expected` one; None in either stands for any size."""
     return len(shape) == len(expected) and not any(

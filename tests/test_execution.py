@@ -1,0 +1,275 @@
+"""How the operation runs: XLA for a bounded number of shapes, plain operations elsewhere; what can be done with it."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from loops import BACKEND, Case, assert_close, cut
+
+from involution_utils import execution
+from involution_utils.layers import AttentionKernelGenerator, Involution1D, Involution2D, Involution3D
+from involution_utils.ops import involution
+
+RANKS = pytest.mark.parametrize("rank", [1, 2, 3])
+LAYERS = {1: Involution1D, 2: Involution2D, 3: Involution3D}
+only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="a matter of TensorFlow alone")
+only_jax = pytest.mark.skipif(BACKEND != "jax", reason="a matter of JAX alone")
+
+
+def images(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+def programs():
+    return [program for shapes in execution._programs.values() for program in shapes.values()]
+
+
+def small_model(shape, strides=2):
+    """Both kernel generators, one after the other."""
+    rank = len(shape) - 1
+    inputs = keras.Input(shape)
+    outputs = LAYERS[rank](3, groups=2, strides=strides)(inputs)
+    outputs = LAYERS[rank](3, groups=2, kernel_generator=AttentionKernelGenerator())(outputs)
+    return keras.Model(inputs, outputs)
+
+
+def compiled_calls(graph):
+    """The names of the XLA-compiled functions that `graph` calls, within its functions too."""
+    functions = [graph.as_graph_def().library.function, graph.as_graph_def().node]
+    nodes = [*functions[1], *(node for function in functions[0] for node in function.node_def)]
+    return [node.name for node in nodes if node.attr["_XlaMustCompile"].b] + [
+        function.signature.name for function in functions[0] if function.attr["_XlaMustCompile"].b
+    ]
+
+
+@only_tensorflow
+@RANKS
+def test_one_trace_for_unknown_sizes_and_one_program_per_known_shape(rank):
+    import tensorflow as tf
+
+    case = cut(Case(kernel_size=(3, 2, 2), strides=(2, 3, 1), groups=1, channels_per_group=5), rank)
+    traces = []
+    specs = [tf.TensorSpec([None] * (rank + 1) + [5]), tf.TensorSpec([None] * (rank + 1) + [*case.kernel_size, 1])]
+
+    @tf.function(input_signature=specs)
+    def loss_and_gradients(inputs, kernels):
+        traces.append(1)
+        with tf.GradientTape() as tape:
+            tape.watch([inputs, kernels])
+            outputs = case.involution(inputs, kernels)
+        return outputs, *tape.gradient(outputs, [inputs, kernels])
+
+    execution._programs.clear()
+    for batch, sizes in [(2, (5, 6, 3)), (1, (5, 6, 3)), (2, (4, 9, 2)), (3, (1, 1, 1)), (2, (5, 6, 3))]:
+        one = case._replace(batch=batch, sizes=sizes[:rank])
+        inputs, kernels, _ = one.draw("float32")
+        outputs, *found = loss_and_gradients(inputs, kernels)
+        assert_close(outputs, one.loop(inputs, kernels), 1e-5)
+        for actual, expected in zip(found, one.loop_gradients(inputs, kernels, np.ones(outputs.shape)), strict=True):
+            assert_close(actual, expected, 1e-5)
+        case.involution(inputs, kernels)  # eagerly too; the last shapes are the first ones again
+    assert len(traces) == 1
+    assert not compiled_calls(loss_and_gradients.get_concrete_function().graph)
+    assert len(programs()) == 4
+    assert {program.experimental_get_tracing_count() for program in programs()} == {1}
+
+
+@only_tensorflow
+@RANKS
+def test_the_number_of_programs_is_bounded_and_what_comes_later_is_right_too(rank, monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(execution, "MAX_SHAPES", 2)
+    execution._programs.clear()
+    execution._graph_for_any_sizes.cache_clear()
+    case = cut(Case(sizes=(5, 4, 3), kernel_size=(3, 2, 1), strides=(2, 1, 1)), rank)
+    for length in range(1, 5):
+        one = case._replace(sizes=(length, *case.sizes[1:]))
+        inputs, kernels, upstream = map(tf.constant, one.draw())
+        with tf.GradientTape() as tape:
+            tape.watch([inputs, kernels])
+            outputs = one.involution(inputs, kernels)
+        found = tape.gradient(outputs, [inputs, kernels], upstream)
+        assert_close(outputs, one.loop(inputs.numpy(), kernels.numpy()))
+        expected = one.loop_gradients(inputs.numpy(), kernels.numpy(), upstream.numpy())
+        for actual, wanted in zip(found, expected, strict=True):
+            assert_close(actual, wanted)
+    assert len(programs()) == 3 * 2  # the output and its two gradients
+    assert execution._graph_for_any_sizes.cache_info().currsize == 3
+
+
+@only_tensorflow
+def test_fit_is_compiled_though_the_batch_is_unknown():
+    model = small_model((6, 6, 4))
+    model.compile("sgd", "mse", jit_compile=False)
+    execution._programs.clear()
+    model.fit(images(5, 6, 6, 4), images(5, 3, 3, 4), batch_size=2, verbose=0)
+    kinds = {key[0].wanted for key in execution._programs}
+    assert kinds == {"outputs", "inputs", "kernels"}
+    assert programs()
+
+
+@only_tensorflow
+@pytest.mark.parametrize("shape", [(6, 6, 4), (None, None, 4), (6, 4), (3, 4, 3, 4)], ids=str)
+@pytest.mark.parametrize("batch", [None, 2])
+def test_keras_exports_plain_operations(shape, batch, tmp_path):
+    """A SavedModel and ONNX hold no XLA program, whatever of their shape is known."""
+    import tensorflow as tf
+
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    model, inputs = small_model(shape), images(2, *(size or 5 for size in shape))
+    expected = model.predict(inputs, verbose=0)
+    signature = [keras.InputSpec(shape=(batch, *shape), dtype="float32")]
+    model.export(tmp_path / "saved", verbose=False, input_signature=signature)
+    loaded = tf.saved_model.load(tmp_path / "saved")
+    assert not compiled_calls(loaded.signatures["serving_default"].graph)
+    np.testing.assert_allclose(loaded.serve(inputs), expected, atol=1e-5)
+    model.export(str(tmp_path / "model.onnx"), format="onnx", verbose=False, input_signature=signature)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    found = session.run(None, {session.get_inputs()[0].name: inputs})[0]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@only_tensorflow
+def test_plain_operations_switch_for_other_exporters_and_have_rank_5_at_most():
+    import tensorflow as tf
+
+    model = small_model((6, 6, 4), strides=1)
+    spec = tf.TensorSpec((2, 6, 6, 4))
+    assert compiled_calls(tf.function(lambda x: model(x)).get_concrete_function(spec).graph)
+    with execution.plain_operations():
+        graph = tf.function(lambda x: model(x)).get_concrete_function(spec).graph
+    assert not compiled_calls(graph)
+    assert max(len(tensor.shape) for op in graph.get_operations() for tensor in op.outputs) == 5
+    assert compiled_calls(tf.function(lambda x: model(x)).get_concrete_function(spec).graph)
+
+
+@only_tensorflow
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_inside_a_tf_function(jit_compile):
+    import tensorflow as tf
+
+    case = cut(Case(), 2)
+    inputs, kernels, _ = case.draw()
+    outputs = tf.function(involution, jit_compile=jit_compile)(tf.constant(inputs), tf.constant(kernels))
+    assert_close(outputs, case.loop(inputs, kernels))
+
+
+@only_tensorflow
+def test_falls_back_to_a_plain_graph_without_xla(monkeypatch):
+    import tensorflow as tf
+
+    def function_without_xla(*args, jit_compile=None, **kwargs):
+        if jit_compile:
+            raise tf.errors.UnimplementedError(None, None, "no XLA here")
+        return original(*args, **kwargs)
+
+    original = tf.function
+    monkeypatch.setattr(tf, "function", function_without_xla)
+    execution._xla_works.cache_clear(), execution._programs.clear()
+    try:
+        assert execution._xla_works() is False
+        case = cut(Case(), 2)
+        inputs, kernels, _ = case.draw()
+        assert_close(case.involution(inputs, kernels), case.loop(inputs, kernels))
+    finally:
+        execution._xla_works.cache_clear(), execution._programs.clear()
+
+
+@only_tensorflow
+def test_vectorized_map():
+    import tensorflow as tf
+
+    case = cut(Case(batch=1), 2)
+    inputs, kernels, _ = zip(*(case.draw() for _ in range(3)), strict=True)
+    outputs = tf.vectorized_map(lambda pair: case.involution(*pair), (tf.constant(inputs), tf.constant(kernels)))
+    assert_close(outputs[1], case.loop(inputs[1], kernels[1]))
+
+
+@only_tensorflow
+@RANKS
+@pytest.mark.parametrize("traced_before", [True, False])
+def test_jacobians_on_tensorflow(rank, traced_before):
+    """Of an involution with fixed kernels, column by column from the loop."""
+    import tensorflow as tf
+
+    case = cut(Case(batch=1, sizes=(3, 2, 2), strides=(2, 1, 1)), rank)
+    inputs, kernels, _ = case.draw()
+    function = tf.function(case.involution) if traced_before else case.involution
+    inputs, kernels = tf.constant(inputs), tf.constant(kernels)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([inputs, kernels])
+        outputs = function(inputs, kernels)
+    by_inputs, by_kernels = tape.jacobian(outputs, [inputs, kernels])
+    for jacobian, argument, other in ((by_inputs, inputs, kernels), (by_kernels, kernels, inputs)):
+        for where in np.ndindex(*argument.shape):
+            unit = np.zeros(argument.shape)
+            unit[where] = 1
+            pair = (unit, other.numpy()) if argument is inputs else (other.numpy(), unit)
+            assert_close(jacobian[(..., *where)], case.loop(*pair))
+    assert_close(tape.batch_jacobian(outputs, inputs)[0], by_inputs[0, ..., 0, *(slice(None),) * (rank + 1)])
+
+
+@only_jax
+@RANKS
+def test_both_modes_of_differentiation_agree_on_jax(rank):
+    import jax
+
+    case = cut(Case(batch=1, sizes=(3, 4, 2), strides=(2, 1, 1)), rank)
+    inputs, kernels, _ = case.draw()
+
+    def loss(inputs, kernels):
+        return (case.involution(inputs, kernels) ** 2).sum()
+
+    tangents = jax.jvp(case.involution, (inputs, kernels), (inputs, kernels))[1]
+    assert_close(tangents, 2 * case.loop(inputs, kernels))
+    by_columns = jax.jit(jax.jacfwd(case.involution, (0, 1)))(inputs, kernels)
+    by_rows = jax.jit(jax.jacrev(case.involution, (0, 1)))(inputs, kernels)
+    for forward, reverse in zip(by_columns, by_rows, strict=True):
+        assert_close(forward, reverse)
+    pairs = zip(
+        jax.tree.leaves(jax.jit(jax.hessian(loss, (0, 1)))(inputs, kernels)),
+        jax.tree.leaves(jax.jit(jax.jacrev(jax.jacrev(loss, (0, 1)), (0, 1)))(inputs, kernels)),
+        strict=True,
+    )
+    for forward, reverse in pairs:
+        assert_close(forward, reverse)
+
+
+@only_jax
+def test_vmap_and_jit_on_jax():
+    import jax
+
+    case = cut(Case(strides=(2, 1, 1)), 2)
+    inputs, kernels, upstream = (np.stack([a, 2 * a]) for a in case.draw())
+
+    def loss(inputs, kernels, upstream):
+        return ops.sum(case.involution(inputs, kernels) * upstream)
+
+    outputs = jax.jit(jax.vmap(case.involution))(inputs, kernels)
+    found = jax.jit(jax.vmap(jax.grad(loss, (0, 1))))(inputs, kernels, upstream)
+    shared = jax.vmap(case.involution, in_axes=(0, None))(inputs, kernels[1])
+    for n in (0, 1):
+        assert_close(outputs[n], case.loop(inputs[n], kernels[n]))
+        assert_close(shared[n], case.loop(inputs[n], kernels[1]))
+        for actual, expected in zip(found, case.loop_gradients(inputs[n], kernels[n], upstream[n]), strict=True):
+            assert_close(actual[n], expected)
+
+
+@only_jax
+@RANKS
+@pytest.mark.parametrize("kernel_size", [3, 1])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_exported_from_jax_for_unknown_sizes_and_strides(rank, kernel_size, padding):
+    import jax
+    from jax import export
+
+    layer = LAYERS[rank](kernel_size, strides=2, groups=2, padding=padding)
+    attention = LAYERS[rank](kernel_size, strides=2, kernel_generator=AttentionKernelGenerator(), padding=padding)
+    model = keras.Sequential([keras.Input((*[None] * rank, 4)), layer, attention])
+    sizes = export.symbolic_shape(", ".join("ndhw"[: rank + 1]), constraints=[f"{axis} >= 9" for axis in "dhw"[:rank]])
+    exported = export.export(jax.jit(lambda x: model(x)))(jax.ShapeDtypeStruct((*sizes, 4), "float32"))
+    for size in (9, 12):
+        inputs = images(2, *[size] * rank, 4)
+        np.testing.assert_allclose(exported.call(inputs), model(inputs), atol=1e-4)
