@@ -98,7 +98,8 @@ class _Generator(keras.layers.Layer):
         for number, axis in enumerate(self.window.axes, start=1):
             size, blocks = ops.shape(inputs)[number], ops.shape(means)[number]
             middle = (axis.extent - 1) // 2 - axis.padding[0]
-            first = (middle + -size % axis.stride // 2) // axis.stride
+            shift = max(0, -(middle // axis.stride))  # in strides, so that what is divided is not negative
+            first = (middle + shift * axis.stride + axis.missing(size) // 2) // axis.stride - shift
             count = axis.positions(size)
             if is_known(size) and (first, count) == (0, blocks):
                 continue

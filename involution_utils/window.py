@@ -29,14 +29,20 @@ class Axis(NamedTuple):
         """The zeros before an axis of `size`, a number, or a tensor where it is unknown while a graph is traced."""
         if self.padding is not None:
             return self.padding[0]
-        span = (self.positions(size) - 1) * self.stride + self.extent
-        total = self.extent - 1 if self.stride == 1 else span - size
+        total = self.extent - 1 if self.stride == 1 else self.extent - self.stride + self.missing(size)
         return (total if self.extent >= self.stride else at_least_0(total)) // 2
+
+    def missing(self, size: Any) -> Any:
+        """How many positions an axis of `size` lacks to be a multiple of the stride.
+
+        Here and elsewhere no negative number is divided: ONNX truncates where Python rounds down.
+        """
+        return self.stride - 1 - (size + self.stride - 1) % self.stride
 
     def positions(self, size: Any) -> Any:
         """How many positions an axis of `size` has after the operation."""
         if self.padding is None:
-            return (size + self.stride - 1) // self.stride  # tf2onnx rounds quotients of negative numbers up
+            return (size + self.stride - 1) // self.stride
         return (size + sum(self.padding) - self.extent) // self.stride + 1
 
 
