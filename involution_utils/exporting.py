@@ -41,7 +41,7 @@ def export(model: keras.Model, path: str | os.PathLike, format: str = "onnx") ->
         path: The file to write, `.onnx` or `.tflite`; for `"saved_model"` the folder. What was there is replaced, but
             no folder other than a SavedModel.
         format: `"onnx"`, for ONNX Runtime (needs the extra `export`); `"saved_model"`, for TensorFlow; `"litert"`, for
-            LiteRT, formerly TensorFlow Lite, which has no strided slices for images of more than two axes.
+            LiteRT, formerly TensorFlow Lite.
 
     Returns:
         The path.
