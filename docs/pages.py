@@ -66,7 +66,7 @@ def link_terms(document, terms):
         if any(isinstance(parent, (*LINKLESS, addnodes.desc)) for parent in _ancestors(text)):
             continue
         words = "|".join(sorted(map(re.escape, left), key=len, reverse=True))
-        found = words and re.search(rf"\b({words})(?=s?\b)", text, flags=re.I)
+        found = words and re.search(rf"\b({words})s?\b", text, flags=re.I)
         if found:
             name = found[1].lower()
             link = nodes.reference("", found[0], refuri=f"README.html#{left.pop(name)}", classes=["glossary-term"])

@@ -32,12 +32,12 @@ def accuracies(records):
     rows = []
     for (name, images, epochs, _), group in groups.items():
         found = [record["test_accuracy"] for record in group]
-        spread = f"{min(found):.3f}–{max(found):.3f}" if len(found) > 1 else ""
+        spread = f"{min(found):.3f}\u2060–\u2060{max(found):.3f}" if len(found) > 1 else ""
         parameters = group[0].get("trainable_parameters")
         rows.append(
             (
                 name,
-                f"{images:,} × {epochs}",
+                f"{images:,}\u00a0×\u00a0{epochs}",
                 f"{parameters:,}" if parameters else "",
                 len(found),
                 f"{statistics.mean(found):.3f}",
