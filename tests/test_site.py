@@ -147,7 +147,8 @@ def test_every_page_is_accessible_and_fits_a_phone(scheme, pages, opened):
     page = opened("index.html", 390, scheme)
     for name in pages:
         page.goto(page.url.rsplit("/site/", 1)[0] + f"/site/{name}")
-        found = Axe().run(page).response["violations"]
+        # without its own loading of style sheets, which looks for their imports beside the page
+        found = Axe().run(page, options={"preload": False}).response["violations"]
         assert found == [], (name, [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in found])
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
 
