@@ -295,17 +295,17 @@ class AttentionKernelGenerator(_Generator):
         if self.use_position_bias:
             flat = flat + ops.reshape(self.position_bias, (self.window.values,))
         shape = ops.shape(flat)
-        inside = self._taps_inside(ops.shape(inputs)[1:-1])
+        inside = self._taps_inside(ops.shape(inputs)[1:-1], shape[1:-1])
         scores = ops.reshape(flat, (*shape[:-1], self.window.values // self.groups, self.groups))
         scores = ops.where(ops.expand_dims(inside, -1), scores, -3e4)  # a number that float16 can hold
         scores = ops.reshape(scores, (shape[0] * shape[1], *ops.shape(scores)[2:]))  # rank 5 at most for softmax
         return ops.reshape(ops.softmax(scores, axis=-2), shape)
 
-    def _taps_inside(self, sizes):
-        """Return which taps of each position lie inside an input of `sizes`: booleans, (*positions, taps)."""
+    def _taps_inside(self, sizes, positions):
+        """Return which taps of all `positions` lie inside an input of `sizes`: booleans, (*positions, taps)."""
         rank, inside = self.window.rank, True
-        for number, (axis, size) in enumerate(zip(self.window.axes, sizes, strict=True)):
-            first = ops.arange(axis.positions(size))[:, None] * axis.stride - axis.before(size)
+        for number, (axis, size, n) in enumerate(zip(self.window.axes, sizes, positions, strict=True)):
+            first = ops.arange(n)[:, None] * axis.stride - axis.before(size)
             seen = first + ops.arange(axis.kernel_size) * axis.dilation  # (positions of the axis, its taps)
             shape = [1] * 2 * rank
             shape[number], shape[rank + number] = ops.shape(seen)

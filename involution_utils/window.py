@@ -151,9 +151,9 @@ def check_floating(dtype: str, name: str = "inputs", of: str = "") -> None:
 
 
 def fits(shape: Any, expected: tuple[int | None, ...]) -> bool:
-    """Whether `shape` may be the `expected` one; None in either stands for any size."""
+    """Whether `shape` may be the `expected` one, as far as sizes are known."""
     return len(shape) == len(expected) and not any(
-        None not in pair and pair[0] != pair[1] for pair in zip(shape, expected, strict=True)
+        all(map(is_known, pair)) and pair[0] != pair[1] for pair in zip(shape, expected, strict=True)
     )
 
 

@@ -201,7 +201,7 @@ def test_jacobians_on_tensorflow(rank, traced_before):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([inputs, kernels])
         outputs = function(inputs, kernels)
-    by_inputs, by_kernels = tape.jacobian(outputs, [inputs, kernels])
+    by_inputs, by_kernels = (jacobian.numpy() for jacobian in tape.jacobian(outputs, [inputs, kernels]))
     for jacobian, argument, other in ((by_inputs, inputs, kernels), (by_kernels, kernels, inputs)):
         for where in np.ndindex(*argument.shape):
             unit = np.zeros(argument.shape)
