@@ -29,7 +29,7 @@ run: .venv/ready  ## run all notebooks into runs/ (DATASET=auto EPOCHS= SEED=0 O
 
 test: lint  ## lint, unit tests on TensorFlow and JAX, the notebooks' outputs; no browser
 	$(BIN)/pytest -m "not browser and not long and not torch"
-	KERAS_BACKEND=jax $(BIN)/pytest tests/test_ops.py tests/test_layers.py
+	KERAS_BACKEND=jax $(BIN)/pytest tests/test_ops.py tests/test_execution.py tests/test_layers.py tests/test_generators.py
 	@echo "Left out: the tests that need a browser and those that take minutes. make test-all runs them."
 
 test-all: .venv/ready-dev  ## what make test leaves out: tests in a browser and long ones; needs Chromium or Chrome
@@ -37,7 +37,7 @@ test-all: .venv/ready-dev  ## what make test leaves out: tests in a browser and 
 
 test-torch: .venv/ready-dev  ## the operation, the layers and the official weights on PyTorch, which is in no lock
 	@$(BIN)/python -c "import torch" 2> /dev/null || { echo "PyTorch is missing: .venv/bin/pip install torch"; exit 1; }
-	KERAS_BACKEND=torch $(BIN)/pytest tests/test_ops.py tests/test_layers.py
+	KERAS_BACKEND=torch $(BIN)/pytest tests/test_ops.py tests/test_layers.py tests/test_generators.py
 	$(BIN)/pytest -m torch
 
 lint: .venv/ready-dev  ## ruff, on code and notebooks
