@@ -84,6 +84,7 @@ def _tensorflow_program(form, first, second):
     """Return what computes `form` for arguments like `first` and `second`: XLA, a graph for any sizes, or `form`."""
     import tensorflow as tf
 
+    # A partial has no code of its own: TensorFlow would take the programs for one function that is traced too often.
     eager = tf.executing_eagerly()
     if _plain.get() or (not eager and _wants_plain()):
         return form
@@ -93,7 +94,7 @@ def _tensorflow_program(form, first, second):
         programs = _programs.setdefault((kind, arguments), {})
         shape = (*first.shape, *second.shape, *form.sizes)
         if shape not in programs and len(programs) < MAX_SHAPES:
-            programs[shape] = tf.function(form.fused, jit_compile=True, autograph=False)
+            programs[shape] = tf.function(functools.partial(form.fused), jit_compile=True, autograph=False)
         if shape in programs:
             return lambda first, second: form.flat(programs[shape](first, second))
     if not eager:
@@ -109,11 +110,11 @@ def _graph_for_any_sizes(form, *arguments):
     specs = [tf.TensorSpec([None] * (rank - 1) + [channels], dtype) for rank, channels, dtype in arguments]
     rank = arguments[0][0] - 2
 
-    @tf.function(input_signature=[*specs, tf.TensorSpec([rank], "int32")], autograph=False)
     def graph(first, second, sizes):
         return dataclasses.replace(form, sizes=tuple(tf.unstack(sizes)))(first, second)
 
-    return graph
+    signature = [*specs, tf.TensorSpec([rank], "int32")]
+    return tf.function(functools.partial(graph), input_signature=signature, autograph=False)
 
 
 @functools.cache

@@ -1,5 +1,8 @@
 """How the operation runs: XLA for a bounded number of shapes, plain operations elsewhere; what can be done with it."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -273,3 +276,15 @@ def test_exported_from_jax_for_unknown_sizes_and_strides(rank, kernel_size, padd
     for size in (9, 12):
         inputs = images(2, *[size] * rank, 4)
         np.testing.assert_allclose(exported.call(inputs), model(inputs), atol=1e-4)
+
+
+@only_tensorflow
+def test_many_kernels_and_sizes_do_not_make_tensorflow_warn_of_retracing():
+    code = """
+import numpy as np, keras
+from involution_utils import AttentionKernelGenerator
+for size in range(1, 9):
+    AttentionKernelGenerator(size)(np.ones((1, 9, 8, 4), "float32"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "retracing" not in done.stdout + done.stderr
