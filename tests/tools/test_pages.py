@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import shutil
 import urllib.parse
 
 import nbformat
@@ -208,19 +207,6 @@ def test_formulas(tex, holds):
     math = BeautifulSoup(element, "html.parser").math
     assert math["alttext"] == tex
     assert math["display"] == "inline"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        path = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
-        if path is None:
-            pytest.skip("needs Chromium or Chrome")
-        browser = started.chromium.launch(executable_path=path, args=options)
-        yield browser
-        browser.close()
 
 
 VIEWS = {"phone": (390, "light"), "wide": (1400, "light"), "dark": (1400, "dark")}
