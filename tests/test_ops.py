@@ -98,7 +98,7 @@ COMPILED = [
     Case(sizes=(9, 8, 3), dilation=(2, 1, 2), strides=(2, 2, 1), groups=3),
     Case(sizes=(6, 9, 4), kernel_size=(4, 1, 2), padding="valid", strides=(4, 1, 2), groups=1, channels_per_group=16),
     Case(sizes=(2, 1, 2), kernel_size=(5, 4, 2), padding=((3, 4), (5, 2), (1, 0))),
-    Case(sizes=(6, 3, 4), kernel_size=(1, 1, 1), strides=(3, 3, 2)),  # a window that is smaller than the stride
+    Case(sizes=(6, 3, 4), kernel_size=(1, 1, 1), strides=(3, 3, 2), groups=4),  # less than a stride, 4 x 2 channels
 ]
 
 
