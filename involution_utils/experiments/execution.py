@@ -55,10 +55,10 @@ def execute(
         bare = keras.Model.from_config(model.get_config())  # not compiled, so that no optimizer is saved
         bare.set_weights(model.get_weights())
         save_model(bare, save)
-    accuracy = history["val_accuracy"][-1] if not run.validation_images else accuracy_on_test(model, dataset)
+    right = accuracy(model, dataset.x_test, dataset.y_test) if run.validation_images else history["val_accuracy"][-1]
     command = f"python -m involution_utils.experiments run {run.experiment}"
     more = outcome(model, dataset.source, history) | {"command": command}
-    return Record(run, round(accuracy, 4), more.pop("history"), more)
+    return Record(run, round(right, 4), more.pop("history"), more)
 
 
 def execute_to_dict(run: Run, state_dir=None, verbose: int = 1, save=None) -> dict[str, Any]:
@@ -66,8 +66,7 @@ def execute_to_dict(run: Run, state_dir=None, verbose: int = 1, save=None) -> di
     return execute(run, state_dir, verbose, save).to_dict()
 
 
-def accuracy_on_test(model: keras.Model, dataset: ImageDataset, batch_size: int = 500) -> float:
-    """Return the share of the test images whose largest logit is that of their class."""
-    batches = Batches(dataset.x_test, dataset.y_test, batch_size, shuffle=False)
-    logits = model.predict(batches, verbose=0)
-    return float(np.mean(np.argmax(logits, -1) == dataset.y_test))
+def accuracy(model: keras.Model, images: np.ndarray, labels: np.ndarray, batch_size: int = 500) -> float:
+    """Return the share of uint8 `images`, `(N, height, width, channels)`, whose largest logit is their label."""
+    logits = model.predict(Batches(images, labels, batch_size, shuffle=False), verbose=0)
+    return float(np.mean(np.argmax(logits, -1) == labels))

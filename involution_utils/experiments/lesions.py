@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
 from involution_utils import analysis, checks
-from involution_utils.data import Batches
-from involution_utils.experiments.execution import images_of
+from involution_utils.experiments.execution import accuracy, images_of
 from involution_utils.experiments.experiment import Experiment
 from involution_utils.experiments.record import provenance
-from involution_utils.models import load_trained
+from involution_utils.models import load_pretrained
 
 LAYERS = {
     "small_rednet": [f"block_{number}_involution" for number in range(1, 6)],
@@ -67,7 +65,7 @@ class LesionRun:
 @functools.lru_cache(maxsize=1)
 def trained(name: str) -> keras.Model:
     """Return the network that ships with the package."""
-    return load_trained(name)
+    return load_pretrained(name)
 
 
 def execute_lesion(run: LesionRun, state_dir: Any = None, verbose: int = 0, save: Any = None) -> dict[str, Any]:
@@ -88,11 +86,10 @@ def execute_lesion(run: LesionRun, state_dir: Any = None, verbose: int = 0, save
         model.set_weights(weights)
     if run.reestimated:
         analysis.reestimate_normalization(model, reference, batch_size=500)
-    logits = model.predict(Batches(data.x_validation, data.y_validation, 500, shuffle=False), verbose=0)
-    accuracy = float(np.mean(np.argmax(logits, -1) == data.y_validation))
+    right = accuracy(model, data.x_validation, data.y_validation)
     fields = {name: getattr(run, name) for name in LesionRun.__dataclass_fields__}
     command = "python -m involution_utils.experiments run lesions"
-    return fields | {"validation_accuracy": round(accuracy, 4), **provenance(), "command": command}
+    return fields | {"validation_accuracy": round(right, 4), **provenance(), "command": command}
 
 
 def declare() -> list[LesionRun]:
