@@ -44,9 +44,10 @@ lint: .venv/ready-dev  ## ruff, on code and notebooks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-bench: .venv/ready-dev  ## speed and memory against the alternatives, and inference in ONNX, into involution_utils/results
+bench: .venv/ready-dev  ## speed, memory and costs against the alternatives, into involution_utils/results
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/bench_inference.py
+	$(BIN)/python benchmarks/bench_costs.py
 
 site: .venv/ready-dev  ## the website, into site/
 	$(BIN)/python docs/build.py

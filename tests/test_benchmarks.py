@@ -1,0 +1,57 @@
+"""How the benchmarks measure, and that the records they left are whole."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import involution_utils
+from involution_utils import multiply_adds, parameters, small_rednet
+from involution_utils.experiments.lab import OPERATORS
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))
+timing = pytest.importorskip("timing")
+RESULTS = Path(involution_utils.__file__).parent / "results"
+
+
+def test_medians_are_those_of_each_function_and_of_the_clock():
+    now = [0.0]
+
+    def lasts(seconds):
+        return lambda: now.__setitem__(0, now[0] + seconds)
+
+    assert timing.medians({"a": lasts(2), "b": lasts(3)}, 4, lambda: now[0]) == {"a": 2, "b": 3}
+    assert timing.medians({"sleep": lambda: time.sleep(0.02)}, 3, time.process_time)["sleep"] < 0.01
+
+
+def test_peak_of_tensors_counts_those_that_are_freed_again_and_the_buffers_of_xla():
+    import tensorflow as tf
+
+    mib = tf.ones((512, 512))
+
+    def plain():
+        return tf.reduce_sum(tf.sort(mib) + 1)
+
+    compiled = tf.function(lambda: tf.reduce_sum(tf.sort(mib @ mib, axis=0) @ mib), jit_compile=True)
+    for function in (plain, compiled):
+        function()
+        before = timing.peak_of_tensors(lambda: None)
+        assert 2**20 <= timing.peak_of_tensors(function) - before < 2**23
+
+
+@pytest.mark.skipif(not (RESULTS / "costs.json").exists(), reason="not measured yet")
+def test_costs_are_there_for_every_operator_of_the_lab():
+    record = json.loads((RESULTS / "costs.json").read_text())
+    assert {"processor", "command", "date", "measured", "versions"} <= record.keys()
+    assert [row["operator"] for row in record["rows"]] == list(OPERATORS)
+    for row in record["rows"]:
+        model = small_rednet(**OPERATORS[row["operator"]])
+        assert (row["parameters"], row["multiply_adds"]) == (parameters(model), multiply_adds(model))
+        times = [row[f"{name}_ms"] for name in ("train_step", "keras_1", "keras_256")]
+        assert 0 < times[1] < times[2] < 10_000
+        assert times[0] > 0
+        assert row["onnx_1_ms"] is None or 0 < row["onnx_1_ms"] < row["onnx_256_ms"]
+        assert min(row["train_memory_mib"], row["compile_memory_mib"]) > 1
