@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -18,6 +19,7 @@ ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT)]
 
 BADGE = re.compile(r"^\[!\[Open in Colab\].*$", flags=re.M)
+ARCHIVE = "involution-site.zip"  # of the whole site; it also says which files a site consists of
 COPIED = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE")
 
 
@@ -68,7 +70,7 @@ def add_files(site):
     screenshot.write_page(site / "microscope.html")
     (site / "_static" / "formulas.css").write_text(formulas.style())
     archive = shutil.make_archive(str(site.with_name("involution-site")), "zip", site.parent, site.name)
-    shutil.move(archive, site / "involution-site.zip")
+    shutil.move(archive, site / ARCHIVE)
 
 
 def sphinx(source, target, builder="html"):
@@ -77,12 +79,27 @@ def sphinx(source, target, builder="html"):
     return subprocess.run([*map(str, command), "-d", str(source.parent / "doctrees")]).returncode
 
 
+def check_out(out):
+    """Refuse, in a sentence, a folder that holds anything but an earlier site: it would be removed."""
+    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
+    own = {ARCHIVE}
+    try:
+        with zipfile.ZipFile(out / ARCHIVE) as archive:
+            own |= {name.partition("/")[2] for name in archive.namelist()}
+    except (OSError, zipfile.BadZipFile):
+        pass
+    if (out.exists() and not out.is_dir()) or not found <= own:
+        sys.exit(f"{out} is no folder for the site: it holds {min(found - own, default='something else')}")
+
+
 def main(arguments=None):
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "site")
     parser.add_argument("--check-links", action="store_true", help="check the addresses outside, build nothing")
     options = parser.parse_args(arguments)
+    options.out = options.out.resolve()
+    check_out(options.out)
     with tempfile.TemporaryDirectory() as scratch:
         source, made = Path(scratch, "source"), Path(scratch, "involution-site")
         lay_out(source)
@@ -94,6 +111,7 @@ def main(arguments=None):
         for leftover in (".buildinfo", "objects.inv"):
             (made / leftover).unlink(missing_ok=True)
         add_files(made)
+        check_out(options.out)
         shutil.rmtree(options.out, ignore_errors=True)
         shutil.move(made, options.out)
     print(f"{options.out}/index.html")

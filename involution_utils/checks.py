@@ -33,7 +33,16 @@ class ParameterError(ValueError):
 
 def error(name: str, expected: str, value: Any) -> ParameterError:
     """Return the error for argument `name`, which must be `expected` and was `value`."""
-    return ParameterError(f"`{name}` must be {expected}. Received: {name}={value!r}")
+    return ParameterError(f"`{name}` must be {expected}. Received: {name}={shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """Return `repr(value)`, at most 500 characters of it; the type where there is none, as of a very large number."""
+    try:
+        text = repr(value)
+    except Exception:
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= 500 else f"{text[:500]}..."
 
 
 def is_whole_number(value: Any) -> bool:
@@ -65,7 +74,7 @@ def number(name: str, value: Any, least: float | None = None, most: float | None
     """Return `value` as a finite `float` from `least` to `most`, or raise a `ParameterError`."""
     try:
         found = None if isinstance(value, bool | str | bytes) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = None
     low, high = -float("inf") if least is None else least, float("inf") if most is None else most
     if found is None or not low <= found <= high or found in (float("inf"), -float("inf")):
@@ -133,12 +142,20 @@ def folder(name: str, value: Any) -> Path:
     """
     if not isinstance(value, str | os.PathLike) or not str(value).strip():
         raise error(name, "the name of a folder", value)
-    path = Path(value).expanduser()
-    existing = path
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
+    try:
+        path = existing = Path(value).expanduser()
+        while not os.path.lexists(existing) and existing != existing.parent:
+            existing = existing.parent
+        for part in (path, *(existing / name for name in path.relative_to(existing).parts)):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                os.lstat(part)  # raises another error if there can be no file of such a name
+    except (OSError, ValueError, RuntimeError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise error(name, f"a folder that can be made ({reason})", str(value)) from None
     if not existing.is_dir():
-        raise error(name, f"a folder, and {existing} is a file", str(value))
+        raise error(
+            name, f"a folder, and {existing} is a {'broken link' if existing.is_symlink() else 'file'}", str(value)
+        )
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass

@@ -2,7 +2,7 @@
 
 import importlib.util
 import os
-import shutil
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -74,7 +74,7 @@ def export(model: keras.Model, path: str | os.PathLike, format: str = "onnx") ->
             raise ExportError(f"{model.name} cannot be exported as {format}: {reason}") from problem
         _compare(model, format, cases, found)
         if target.is_dir():
-            shutil.rmtree(target)
+            os.replace(target, Path(folder) / "earlier")
         os.replace(part, target)
     return target
 
@@ -85,9 +85,16 @@ def _check_path(path, format):
         raise checks.error("path", f"a file that ends in {suffix}" if suffix else "a folder, without a suffix", path)
     path = Path(path).expanduser()
     checks.folder("path", path.parent)
-    if path.is_dir() and not (format == "saved_model" and (path / "saved_model.pb").exists()):
+    if path.is_dir() and not (format == "saved_model" and _is_saved_model(path)):
         raise checks.error("path", "a new name, and there is a folder of that name", str(path))
     return path
+
+
+def _is_saved_model(folder):
+    """Whether `folder` holds a SavedModel and nothing else."""
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    own = re.compile(r"(saved_model|fingerprint)\.pb|assets|variables(/variables\.(index|data-\d+-of-\d+))?")
+    return "saved_model.pb" in names and all(map(own.fullmatch, names))
 
 
 def _check_packages(format):

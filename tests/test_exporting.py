@@ -164,3 +164,14 @@ NETWORKS = {
 def test_every_network_is_exported(tmp_path, name, format):
     """`export` itself compares the outputs."""
     assert iu.export(NETWORKS[name](), tmp_path / f"model{exporting.SUFFIXES[format]}", format).exists()
+
+
+@pytest.mark.parametrize("more", ["thesis.txt", "assets/thesis.txt", "variables/thesis.txt", "other/saved_model.pb"])
+def test_a_folder_with_more_than_a_saved_model_is_never_replaced(more, tmp_path):
+    folder = tmp_path / "models"
+    (folder / more).parent.mkdir(parents=True)
+    (folder / more).write_text("years of work")
+    (folder / "saved_model.pb").write_text("")
+    with pytest.raises(ValueError, match="`path` must be a new name"):
+        iu.export(small_model(), folder, "saved_model")
+    assert (folder / more).read_text() == "years of work"

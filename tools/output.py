@@ -20,6 +20,7 @@ from involution_utils import checks
 MANIFEST = "results.json"
 WORK = ".unfinished-run"  # within OUT, and so on the same disk
 _LOCK = "lock"
+_MOVING, _EARLIER = "moving.json", "earlier"  # there while `replace` moves files: the new manifest, the earlier files
 
 
 class RunFolder:
@@ -43,7 +44,9 @@ class RunFolder:
         self.work = self.path / WORK
         self._lock = filelock.FileLock(self.work / _LOCK, blocking=False)
         self._names = list(names)
-        self._earlier()
+        self._made = not self.path.exists()
+        if not (self.work / _MOVING).exists():  # else a killed run is put right first, under the lock
+            self._earlier()
 
     def __enter__(self) -> "RunFolder":
         """Lock the folder against other runs and clear what a killed run may have left."""
@@ -55,6 +58,7 @@ class RunFolder:
                 f"OUT={self.path} is being written by another run; name another folder"
             ) from None
         try:
+            self._restore()
             self._earlier()
             self._clear()
         except BaseException:
@@ -78,27 +82,39 @@ class RunFolder:
         files = {name: _sha256(self.work / name) for name in _files_below(self.work)}
         self._names = list(files)
         earlier = self._earlier()
-        (self.work / MANIFEST).write_text(json.dumps({**results, "files": files}, indent=1) + "\n")
+        (self.work / _MOVING).write_text(json.dumps({**results, "files": files}, indent=1) + "\n")
         self._move(earlier, files)
         for folder in sorted({parent for name in earlier for parent in Path(name).parents}, reverse=True)[:-1]:
             with contextlib.suppress(OSError):  # it still holds something
                 (self.path / folder).rmdir()
 
     def _move(self, earlier: Iterable[str], files: Iterable[str]) -> None:
-        moves = [(self.path / name, self.work / "earlier" / name) for name in [*earlier, MANIFEST]]
-        moves += [(self.work / name, self.path / name) for name in [*files, MANIFEST]]
-        begun = []
+        moves = [(self.path / name, self.work / _EARLIER / name) for name in [*earlier, MANIFEST]]
+        moves += [(self.work / name, self.path / name) for name in files]
+        moves += [(self.work / _MOVING, self.path / MANIFEST)]
         try:
             for source, target in moves:
                 if source.exists():
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    begun.append((source, target))
                     os.replace(source, target)
         except BaseException:  # Ctrl-C too
-            for source, target in reversed(begun):
-                if not source.exists():
-                    os.replace(target, source)
+            self._restore()
             raise
+
+    def _restore(self) -> None:
+        """Undo a `_move` that was cut short, by a kill or a second Ctrl-C too; the new manifest is moved last."""
+        try:
+            files = json.loads((self.work / _MOVING).read_text(encoding="utf-8"))["files"]
+        except (OSError, ValueError):  # none was begun
+            return
+        for name in files:
+            if not (self.work / name).exists() and (self.path / name).exists():
+                os.replace(self.path / name, self.work / name)
+        kept = self.work / _EARLIER
+        for name in [*_files_below(kept), MANIFEST]:
+            if (kept / name).exists():
+                os.replace(kept / name, self.path / name)
+        os.replace(self.work / _MOVING, self.work / MANIFEST)
 
     def _earlier(self) -> dict[str, str]:
         """Return {name: SHA-256} of the earlier run's files; refuse a folder in which this run would do damage."""
@@ -110,8 +126,8 @@ class RunFolder:
                 )
             files = {}
         present = {name: digest for name, digest in files.items() if (self.path / name).is_file()}
-        changed = [name for name, digest in present.items() if _sha256(self.path / name) != digest]
-        foreign = [name for name in self._names if name not in files and os.path.lexists(self.path / name)]
+        changed = [name for name, digest in present.items() if _is_other(self.path / name, digest)]
+        foreign = [name for name in self._names if name not in present and os.path.lexists(self.path / name)]
         if changed or foreign:
             raise checks.ParameterError(
                 f"OUT={self.path} holds files that the run there did not write, or that were changed since "
@@ -120,6 +136,7 @@ class RunFolder:
         return present
 
     def _clear(self) -> None:
+        self._restore()
         for path in self.work.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -130,7 +147,7 @@ class RunFolder:
         with contextlib.suppress(OSError):  # Windows removes no open file
             (self.work / _LOCK).unlink()
         self._lock.release()
-        for folder in (self.work, self.path):
+        for folder in (self.work, self.path) if self._made else (self.work,):
             with contextlib.suppress(OSError):  # it holds something
                 folder.rmdir()
 
@@ -162,6 +179,10 @@ def _holds_runs_alone(folder: Path) -> bool:
 def _files_below(folder: Path) -> list[str]:
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return sorted(name for name in names if name not in (_LOCK, MANIFEST))
+
+
+def _is_other(path: Path, digest: str) -> bool:
+    return path.is_symlink() or _sha256(path) != digest
 
 
 def _sha256(path: Path) -> str:

@@ -69,7 +69,7 @@ def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS
         results["seconds"] = round(time.perf_counter() - begin)
         try:
             place.replace(results)
-        except checks.ParameterError as error:
+        except (checks.ParameterError, OSError) as error:
             sys.exit(f"{error}\nThe new run lies in {place.work}")
     return results
 

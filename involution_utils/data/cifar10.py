@@ -53,7 +53,7 @@ def cache_file(cache_dir: str | os.PathLike | None) -> Path:
     """Return the path of the cache's file in `cache_dir`, or in the operating system's folder for caches."""
     if not isinstance(cache_dir, str | os.PathLike | None):
         raise checks.error("cache_dir", "the name of a folder", cache_dir)
-    return Path(cache_dir or pooch.os_cache("involution_utils")) / "cifar10.npz"
+    return Path(cache_dir or pooch.os_cache("involution_utils")).expanduser() / "cifar10.npz"
 
 
 def find_cifar10(cache: Path, strict: bool) -> tuple[tuple[np.ndarray, ...], str]:
@@ -302,6 +302,10 @@ def _write_cache(cache, arrays):
                     file.write(json.dumps(record).encode())
                 file.flush()
                 os.fsync(file.fileno())
+        if cache.exists() and not cache.with_suffix(".json").exists():  # another program's, for ours has a record
+            kept = Path(tempfile.mkdtemp("", "not-ours-", cache.parent)) / cache.name
+            os.replace(cache, kept)
+            print(f"{cache} was not written by this package, and is now {kept}.")
         os.replace(parts[1], cache.with_suffix(".json"))
         os.replace(parts[0], cache)
     except OSError as error:
@@ -317,6 +321,9 @@ def verify(cache: Path) -> bool:
     """Check every byte of the cache against its record, and say so; return whether it is whole."""
     if not cache.exists():
         print(f"There is no cache at {cache}. `python -m involution_utils.data` makes it.")
+        return False
+    if not cache.with_suffix(".json").exists():
+        print(f"{cache} has no record beside it, so it may be another program's. It was left as it is.")
         return False
     try:
         record = _record(cache)

@@ -173,3 +173,21 @@ def test_auto_with_all_mirrors_silent_takes_less_than_30_s(server, cache):
     out, _ = process.communicate(timeout=60)
     assert "shapes: 10,000 training and 2,000 test images" in out
     assert time.monotonic() - begin < 30
+
+
+def test_a_file_of_the_caches_name_that_another_program_wrote_is_kept(load, server, cache, capsys, monkeypatch):
+    cache.mkdir()
+    (cache / "cifar10.npz").write_text("years of work")
+    monkeypatch.setattr(sys, "argv", ["data", "--verify", "--cache-dir", str(cache)])
+    assert main() == 1
+    assert "may be another program's" in capsys.readouterr().out
+    assert_good(load(server.url + "/good"), "download from 127.0.0.1")
+    assert "was not written by this package, and is now" in capsys.readouterr().out
+    (kept,) = cache.glob("not-ours-*/cifar10.npz")
+    assert kept.read_text() == "years of work"
+    assert_good(load(), "cache")
+
+
+def test_the_cache_may_be_named_from_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cifar10.cache_file("~/cache") == tmp_path / "cache" / "cifar10.npz"

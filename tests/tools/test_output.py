@@ -233,3 +233,73 @@ def test_a_file_or_a_place_that_cannot_be_written_to_is_refused(tmp_path):
         with pytest.raises(ParameterError, match=f"`OUT` must be .*{words}"):
             RunFolder(path)
     assert (tmp_path / "README.md").read_text() == "# Title"
+
+
+NEW = {"a.html": "new", "b.html": "new", "figures/1.png": "new"}
+
+
+def move_until(at, act, monkeypatch, again=None):
+    """Let `act` happen in place of move `at` of a run's files, and of move `again`, one that puts them back."""
+    moved, real = [], os.replace
+
+    def replace(source, target):
+        moved.append(source)
+        if len(moved) in (at, again):
+            act()
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("at", [3, 5, 7, 9])
+@pytest.mark.parametrize("later", [1, 2])
+def test_a_second_interrupt_while_files_are_put_back_loses_none(at, later, out, monkeypatch):
+    before = contents(out)
+    with monkeypatch.context() as patch:
+        move_until(at, interrupt, patch, at + later)
+        with pytest.raises(KeyboardInterrupt):
+            write_run(out, **NEW)
+    assert contents(out) == before
+
+
+def killed_in_move(out, at):
+    with pytest.MonkeyPatch.context() as patch:
+        move_until(at, lambda: os.kill(os.getpid(), signal.SIGKILL), patch)
+        write_run(out, **NEW)
+
+
+@pytest.mark.parametrize("at", range(1, 11))
+def test_a_kill_while_files_are_moved_loses_none(at, out):
+    """The next run first puts the earlier one's files back, as an error in it shows."""
+    before = contents(out)
+    process = multiprocessing.get_context("fork").Process(target=killed_in_move, args=(out, at))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    with pytest.raises(KeyboardInterrupt):
+        fail_in_the_middle(out, KeyboardInterrupt)
+    assert contents(out) == before
+    write_run(out, **NEW)
+    assert (out / "a.html").read_text() == "new"
+
+
+@pytest.mark.parametrize("kind", ["folder", "broken link"])
+def test_what_stands_in_place_of_a_file_of_the_run_is_the_readers(kind, out):
+    (out / "a.html").unlink()
+    if kind == "folder":
+        (out / "a.html").mkdir()
+    else:
+        (out / "a.html").symlink_to("on another disk")
+    with pytest.raises(ParameterError, match=r"\(a\.html\)"):
+        RunFolder(out, ["a.html"])
+    assert os.path.lexists(out / "a.html")
+
+
+def test_an_error_leaves_a_folder_that_was_there(tmp_path):
+    with pytest.raises(KeyboardInterrupt), RunFolder(tmp_path):
+        raise KeyboardInterrupt
+    assert tmp_path.exists()
