@@ -6,7 +6,7 @@ from involution_utils.plotting.convolution import misses
 from involution_utils.plotting.involution import layer_diagram
 from involution_utils.plotting.kernels import kernel_maps, kernels_at, lesions
 from involution_utils.plotting.texts import difference, table
-from involution_utils.plotting.training import confusion, curves, spread
+from involution_utils.plotting.training import confusion, curves, draws, spread
 
 __all__ = [
     "OKABE_ITO",
@@ -14,6 +14,7 @@ __all__ = [
     "confusion",
     "curves",
     "difference",
+    "draws",
     "heat_maps",
     "image_grid",
     "kernel_maps",
