@@ -40,9 +40,10 @@ test-torch: .venv/ready-dev  ## the operation, the layers and the official weigh
 	KERAS_BACKEND=torch $(BIN)/pytest tests/test_ops.py tests/test_layers.py tests/test_generators.py
 	$(BIN)/pytest -m torch
 
-lint: .venv/ready-dev  ## ruff, on code and notebooks
+lint: .venv/ready-dev  ## ruff on code and notebooks, mypy on the type hints
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
 
 bench: .venv/ready-dev  ## speed, memory and costs against the alternatives, into involution_utils/results
 	$(BIN)/python benchmarks/bench.py

@@ -1,7 +1,8 @@
 """Looks into a model: what it costs, the kernels that it makes, and what is lost when they may no longer vary."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -47,7 +48,7 @@ def multiply_adds(model: keras.Model) -> int:
 RULES = {"width": None, "parameters": parameters, "multiply_adds": multiply_adds, "time": None}
 
 
-def match_width(operator: str, quantity: Callable[[keras.Model], int], target: int, **arguments) -> float:
+def match_width(operator: str, quantity: Callable[[keras.Model], int], target: int, **arguments: Any) -> float:
     """Find the `width` at which a `small_rednet` comes closest to a number of parameters or multiply-adds.
 
     Args:
@@ -70,7 +71,7 @@ def match_width(operator: str, quantity: Callable[[keras.Model], int], target: i
     return min((low, high), key=lambda hundredths: abs(found(hundredths) - target)) / 100
 
 
-def matched_widths(rule: str, **arguments) -> dict[str, float]:
+def matched_widths(rule: str, **arguments: Any) -> dict[str, float]:
     """Find the widths with which a `small_rednet` of each operator is compared under `rule`.
 
     Args:
@@ -113,7 +114,7 @@ def layer_kernels(model: keras.Model, images: np.ndarray, batch_size: int = 256)
     if not found:
         return {}
     seen = keras.Model(model.inputs[0], [layer.input for layer in found])
-    made = {layer.name: [] for layer in found}
+    made: dict[str, list[np.ndarray]] = {layer.name: [] for layer in found}
     for start in range(0, len(images), batch_size):
         inputs = seen(ops.convert_to_tensor(images[start : start + batch_size], "float32"))
         for layer, features in zip(found, inputs if len(found) > 1 else _as_list(inputs), strict=True):
@@ -195,7 +196,9 @@ class LesionedGenerator(layers.Layer):
         **kwargs: Arguments of every Keras layer.
     """
 
-    def __init__(self, generator, lesion: str, mean=None, seed: int = 0, **kwargs):
+    def __init__(
+        self, generator: layers.Layer, lesion: str, mean: Sequence[float] | None = None, seed: int = 0, **kwargs: Any
+    ):
         super().__init__(**kwargs)
         if isinstance(generator, dict):
             generator = keras.saving.deserialize_keras_object(generator)
@@ -203,12 +206,12 @@ class LesionedGenerator(layers.Layer):
         self.mean = None if mean is None else [float(value) for value in np.ravel(mean)]
         self.seed = checks.seed(seed)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build the generator."""
         if not self.generator.built:
             self.generator.build(input_shape)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the altered kernels of `inputs`, flat."""
         kernels = self.generator(inputs, training=training)
         if self.lesion == "image_mean":
@@ -220,11 +223,11 @@ class LesionedGenerator(layers.Layer):
         flat = ops.reshape(kernels, (-1, height * width, values))  # (batch, positions, kernel values * groups)
         return ops.reshape(ops.take(flat, order, axis=1), ops.shape(kernels))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the flat kernels."""
         return self.generator.compute_output_shape(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this layer again."""
         return super().get_config() | {
             "generator": keras.saving.serialize_keras_object(self.generator),
@@ -257,10 +260,10 @@ def lesioned(
     known = [layer.name for layer in involutions(model)]
     names = set(known if names is None else names)
     checks.names(names, known, "involution")
-    if lesion == "dataset_mean" and images is None:
-        raise checks.error("images", "an array of images for the data set's mean kernel", images)
     means = {}
     if lesion == "dataset_mean":
+        if images is None:
+            raise checks.error("images", "an array of images for the data set's mean kernel", images)
         means = {name: made.mean((0, 1, 2)).ravel() for name, made in layer_kernels(model, images).items()}
 
     def copy(layer):

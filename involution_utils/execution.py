@@ -30,9 +30,11 @@ _programs: dict[tuple, dict[tuple, Callable]] = {}
 class Form(Protocol):
     """A function of two tensors, linear in each of them, whose derivatives are such forms again."""
 
-    sizes: tuple
+    @property
+    def sizes(self) -> tuple:
+        """The spatial sizes of the inputs; tensors where they are unknown."""
 
-    def __call__(self, first: Any, second: Any) -> Any:
+    def __call__(self, first: Any, second: Any, /) -> Any:
         """Compute it by operations that each store their result."""
 
     def fused(self, first: Any, second: Any) -> Any:

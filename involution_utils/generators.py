@@ -2,6 +2,7 @@
 
 import inspect
 import weakref
+from typing import Any
 
 import keras
 from keras import ops
@@ -11,7 +12,8 @@ from involution_utils.ops import flat_window_products
 from involution_utils.window import MAX_RANK, Window, check_input_shape, is_known, window
 
 _STANDALONE = {"kernel_size": 7, "strides": 1, "groups": 1, "dilation_rate": 1, "padding": "same"}
-_owners = weakref.WeakKeyDictionary()  # from a generator or normalization layer to a reference to whose it is
+# From a generator or normalization layer to a reference to whose it is.
+_owners: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 class _Generator(keras.layers.Layer):
@@ -72,7 +74,7 @@ class _Generator(keras.layers.Layer):
                 )
         self._window = new
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Settle the window and make what averages the blocks of one stride; no weights."""
         rank = len(input_shape) - 2
         if self._window is None and 1 <= rank <= MAX_RANK:
@@ -116,7 +118,7 @@ class _Generator(keras.layers.Layer):
         """Return the shape and dtype of the flat kernels for symbolic `inputs`."""
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this layer again."""
         settled = self._given if self._window is None else self._window._asdict()
         return super().get_config() | settled | {"reduction_ratio": self.reduction_ratio}
@@ -162,18 +164,18 @@ class KernelGenerator(_Generator):
 
     def __init__(
         self,
-        kernel_size=None,
-        *positional,
-        strides=None,
-        groups=None,
-        reduction_ratio=4,
-        hidden_channels=None,
-        dilation_rate=None,
-        padding=None,
-        use_bias=True,
-        normalization="batch",
-        span_bias_initializer="zeros",
-        **kwargs,
+        kernel_size: int | tuple[int, ...] | None = None,
+        *positional: Any,
+        strides: int | tuple[int, ...] | None = None,
+        groups: int | None = None,
+        reduction_ratio: int = 4,
+        hidden_channels: int | None = None,
+        dilation_rate: int | tuple[int, ...] | None = None,
+        padding: str | tuple[tuple[int, int], ...] | None = None,
+        use_bias: bool = True,
+        normalization: Any = "batch",
+        span_bias_initializer: Any = "zeros",
+        **kwargs: Any,
     ):
         refuse_positional(type(self), positional)
         super().__init__(kernel_size, strides, groups, reduction_ratio, dilation_rate, padding, **kwargs)
@@ -190,7 +192,7 @@ class KernelGenerator(_Generator):
         self.normalization = normalization
         self.span_bias_initializer = keras.initializers.get(span_bias_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the two convolutions for inputs of `input_shape`."""
         super().build(input_shape)
         hidden = self.hidden_channels or max(1, input_shape[-1] // self.reduction_ratio)
@@ -207,13 +209,13 @@ class KernelGenerator(_Generator):
             self.normalize.build(hidden_shape)
         self.span.build(hidden_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """Return the kernels of `inputs`, flat."""
         x = self.reduce(self._middles(inputs))
         x = x if self.normalize is None else self.normalize(x)
         return self.span(ops.relu(x))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this layer again."""
         normalization = self.normalization
         if isinstance(normalization, keras.layers.Layer):
@@ -262,21 +264,21 @@ class AttentionKernelGenerator(_Generator):
 
     def __init__(
         self,
-        kernel_size=None,
-        *positional,
-        strides=None,
-        groups=None,
-        reduction_ratio=4,
-        dilation_rate=None,
-        padding=None,
-        use_position_bias=True,
-        **kwargs,
+        kernel_size: int | tuple[int, ...] | None = None,
+        *positional: Any,
+        strides: int | tuple[int, ...] | None = None,
+        groups: int | None = None,
+        reduction_ratio: int = 4,
+        dilation_rate: int | tuple[int, ...] | None = None,
+        padding: str | tuple[tuple[int, int], ...] | None = None,
+        use_position_bias: bool = True,
+        **kwargs: Any,
     ):
         refuse_positional(type(self), positional)
         super().__init__(kernel_size, strides, groups, reduction_ratio, dilation_rate, padding, **kwargs)
         self.use_position_bias = checks.boolean("use_position_bias", use_position_bias)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the convolutions and the bias for inputs of `input_shape`."""
         super().build(input_shape)
         self.key_channels = self.groups * max(1, input_shape[-1] // self.reduction_ratio // self.groups)
@@ -288,7 +290,7 @@ class AttentionKernelGenerator(_Generator):
             shape = (*self.kernel_size, self.groups)
             self.position_bias = self.add_weight(shape=shape, initializer="zeros", name="position_bias")
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """Return the kernels of `inputs`, flat."""
         queries = self.query(self._middles(inputs)) * (self.groups / self.key_channels) ** 0.5
         flat = flat_window_products(queries, self.key(inputs), self.window)
@@ -312,17 +314,17 @@ class AttentionKernelGenerator(_Generator):
             inside = ops.logical_and(inside, ops.reshape(ops.logical_and(seen >= 0, seen < size), shape))
         return ops.reshape(inside, (*ops.shape(inside)[:rank], self.window.values // self.groups))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this layer again."""
         return super().get_config() | {"use_position_bias": self.use_position_bias}
 
 
-def is_generator(layer):
+def is_generator(layer: Any) -> bool:
     """Whether `layer` is one of this module, which takes its window from its layer."""
     return isinstance(layer, _Generator)
 
 
-def refuse_positional(kind, positional):
+def refuse_positional(kind: type, positional: tuple) -> None:
     """Raise a `ParameterError` that lists the arguments of layer `kind` if some but the first came by position."""
     if positional:
         known = inspect.signature(kind).parameters.values()
@@ -338,14 +340,15 @@ def refuse_positional(kind, positional):
         )
 
 
-def own(owner, layer, name):
+def own(owner: Any, layer: Any, name: str) -> None:
     """Note that `layer` belongs to `owner` alone, as its argument `name`.
 
     Raises:
         ParameterError: if it belongs to another layer already: Keras would save it, but could not load it.
     """
     earlier = _owners.get(layer, lambda: None)()
-    if earlier is not None and earlier is not owner and getattr(earlier, name, None) is layer:
+    theirs: Any = getattr(earlier, name, None)
+    if earlier is not None and earlier is not owner and theirs is layer:
         raise checks.ParameterError(
             f"`{name}` must be a layer of its own. Received: {layer.name}, which is the {name} of {earlier.name} too"
         )

@@ -110,7 +110,7 @@ def check_overrides(notebook: str | os.PathLike, parameters: Mapping[str, Any]) 
     """
     declared = declared_parameters(notebook)
     checks.names(parameters, declared, "parameter")
-    _check_values(declared | parameters)
+    _check_values({**declared, **parameters})
 
 
 def _names_set_in_cells(declared: Collection[str]) -> list[str]:
@@ -120,7 +120,8 @@ def _names_set_in_cells(declared: Collection[str]) -> list[str]:
     names: list[str] = []
     for source in reversed(shell.user_ns.get("In", []) if shell else []):
         if source.startswith(_INJECTED):
-            names += [t.id for s in ast.parse(source).body if isinstance(s, ast.Assign) for t in s.targets]
+            targets = (t for s in ast.parse(source).body if isinstance(s, ast.Assign) for t in s.targets)
+            names += [target.id for target in targets if isinstance(target, ast.Name)]
         elif not set(found := _assignments_or_none(source)).isdisjoint(declared):
             return [*names, *found]  # what ran before was replaced
     return names

@@ -126,7 +126,7 @@ def _read_history(path):
     return {name: [float(rows[epoch][name]) for epoch in sorted(rows)] for name in rows[0]}
 
 
-def compile_model(model, optimizer="adam"):
+def compile_model(model: keras.Model, optimizer: str | keras.optimizers.Optimizer = "adam") -> None:
     """Compile `model` as `train` does: cross-entropy from logits, accuracy, XLA where it pays."""
     model.compile(
         optimizer=optimizer,

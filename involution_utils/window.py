@@ -66,7 +66,7 @@ class Window(NamedTuple):
     @property
     def axes(self) -> tuple[Axis, ...]:
         """The window along each axis."""
-        pads = {"same": (None,) * self.rank, "valid": ((0, 0),) * self.rank}.get(self.padding, self.padding)
+        pads: Any = {"same": (None,) * self.rank, "valid": ((0, 0),) * self.rank}.get(str(self.padding), self.padding)
         return tuple(map(Axis, self.kernel_size, self.strides, self.dilation_rate, pads))
 
     @property
@@ -88,7 +88,7 @@ class Window(NamedTuple):
         found = tuple(
             None if size is None else axis.positions(size) for axis, size in zip(self.axes, sizes, strict=True)
         )
-        if any(is_known(n) and n <= 0 for n in found):
+        if any(n is not None and is_known(n) and n <= 0 for n in found):
             raise checks.ParameterError(
                 f"`{name}` must be as large as the window, kernel size {self.kernel_size} with dilation "
                 f'{self.dilation_rate} and padding {self.padding!r}, or use padding="same". '
@@ -112,12 +112,13 @@ def _padding(value: Any, rank: int) -> str | tuple[tuple[int, int], ...]:
     if isinstance(value, str) and value.lower() in PADDINGS:
         return value.lower()
     try:
-        pads = () if isinstance(value, str) else tuple(checks.whole_numbers("padding", pair, 2, 0) for pair in value)
+        pairs = () if isinstance(value, str) else value
+        pads: tuple = tuple(checks.whole_numbers("padding", pair, 2, 0) for pair in pairs)
     except (TypeError, checks.ParameterError):
         pads = ()
     if len(pads) != rank or any(checks.is_whole_number(pair) for pair in value):
-        pairs = f"({'(before, after), ' * (rank - 1)}(before, after){',' if rank == 1 else ''})"
-        raise checks.error("padding", f'"same", "valid" or {pairs} in whole numbers of positions', value)
+        wanted = f"({'(before, after), ' * (rank - 1)}(before, after){',' if rank == 1 else ''})"
+        raise checks.error("padding", f'"same", "valid" or {wanted} in whole numbers of positions', value)
     return pads
 
 

@@ -77,6 +77,24 @@ def test_no_module_of_the_package_is_long():
     assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
+def public_functions(body, inside=""):
+    """Yield the name and the node of each public function and method, `__init__` included."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node.body, f"{node.name}.")
+        elif isinstance(node, ast.FunctionDef) and (node.name == "__init__" or not node.name.startswith("_")):
+            yield inside + node.name, node
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_public_functions_have_type_hints(path):
+    for name, node in public_functions(ast.parse(path.read_text()).body):
+        parameters = [p for p in ast.walk(node.args) if isinstance(p, ast.arg) and p.arg not in ("self", "cls")]
+        bare = [parameter.arg for parameter in parameters if parameter.annotation is None]
+        assert bare == [], f"{name} has parameters without a type hint"
+        assert node.returns or node.name == "__init__", f"{name} does not say what it returns"
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_and_paired_text_agree(path):
     text = ROOT / "notebooks" / "text" / f"{path.stem}.md"

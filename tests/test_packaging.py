@@ -96,6 +96,18 @@ def test_the_workflows_run_on_the_pythons_that_are_allowed():
     assert 'python: ["3.11", "3.13"]' in texts["test.yml"]
 
 
+def test_the_backends_run_the_same_tests_everywhere():
+    """What `make test` runs on JAX and `make test-torch` on PyTorch; no workflow has a list of its own."""
+    makefile = (ROOT / "Makefile").read_text()
+    jax, torch = (set(re.search(rf"KERAS_BACKEND={name} (.*)", makefile)[1].split()[1:]) for name in ("jax", "torch"))
+    assert (
+        {f"tests/test_{name}.py" for name in ("ops", "layers", "generators")}
+        == torch
+        == jax - {"tests/test_execution.py"}
+    )
+    assert not [path.name for path in WORKFLOWS if "KERAS_BACKEND" in path.read_text()]
+
+
 def test_every_make_target_that_a_file_names_is_there():
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.M))

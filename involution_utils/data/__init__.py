@@ -11,6 +11,7 @@ command line:
 
 from dataclasses import dataclass, field
 from os import PathLike
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +135,7 @@ def load_dataset(
         arrays, source = draw_shapes(seed), "drawn by involution_utils"
         title, class_names = "shapes", SHAPES_CLASSES
     x, y, x_test, y_test = arrays
-    held_out = _balanced(y, _classes_in_order(y, SPLIT_SEED), validation_size)
+    held_out: Any = _balanced(y, _classes_in_order(y, SPLIT_SEED), validation_size)
     if validation_size:
         order = _classes_in_order(y, seed)
         order = order[~np.isin(order, held_out)]

@@ -58,7 +58,7 @@ class Batches(keras.utils.PyDataset):
         return self._epoch
 
     @epoch.setter
-    def epoch(self, epoch: int):
+    def epoch(self, epoch: int) -> None:
         self._epoch = checks.whole_number("initial_epoch", epoch, 0)
         self.order = np.arange(len(self.images))
         if self.shuffle:

@@ -45,7 +45,7 @@ def shapes_with_masks(
     row, column = ((np.arange(n, dtype=np.float32) + 0.5 - n / 2) / np.float32(scale) for n in (height, width))
     row, column = row[None, :, None], column[None, None, :]
     figures = np.arange(count * across[0] * across[1]) % (len(MASK_CLASSES) - 1) + 1
-    figures = rng.permutation(figures).reshape(-1, count)
+    cells = rng.permutation(figures).reshape(-1, count)
     pictures = (
         uniform(0.4, 0.6, 1, 1, 3)
         + (
@@ -54,7 +54,7 @@ def shapes_with_masks(
         )[..., None]
     )
     labels = np.zeros((count, height, width), np.int64)
-    for cell, figure in enumerate(figures):
+    for cell, figure in enumerate(cells):
         up, left = ((i + 0.5) / n - 0.5 for i, n in zip(divmod(cell, across[1]), across, strict=True))
         angle, r, w = uniform(-0.35, 0.35, 1, 1), uniform(9.5, 13, 1, 1), uniform(1.4, 2, 1, 1)
         y = row - np.float32(up * height / scale) - uniform(-2, 2, 1, 1)
@@ -101,7 +101,7 @@ def moving_shapes(
     labels = rng.permutation(np.arange(count) % len(CLIP_CLASSES))
     figures, angle, r = rng.integers(0, 4, count), uniform(-np.pi, np.pi), uniform(3, 4.5)
     traveled = uniform(0.6, 1.2) * np.arange(frames, dtype=np.float32)[:, None, None]  # (count, frames, 1, 1) pixels
-    right, down = np.float32([[-1, 0], [1, 0], [0, -1], [0, 1]])[labels].T[..., None, None, None]
+    right, down = np.array([[-1, 0], [1, 0], [0, -1], [0, 1]], np.float32)[labels].T[..., None, None, None]
     row, column = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
     y = (row - uniform(0, height) - down * traveled) % height - height / 2  # comes in again on the other side
     x = (column - uniform(0, width) - right * traveled) % width - width / 2

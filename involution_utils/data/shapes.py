@@ -66,10 +66,12 @@ def draw_shapes(seed: int) -> tuple[np.ndarray, ...]:
         tint = rng.standard_normal((count, 1, 1, 3), np.float32)
         tint -= tint.mean(-1, keepdims=True)
         tint *= 0.2 / np.linalg.norm(tint, axis=-1, keepdims=True)
-        contrast = rng.choice(np.float32([-0.65, 0.65]), (count, 1, 1, 1)) + tint  # dark on bright or bright on dark
+        contrast = (
+            rng.choice(np.array([-0.65, 0.65], np.float32), (count, 1, 1, 1)) + tint
+        )  # dark on bright or bright on dark
         shade = uniform(-0.006, 0.006) * column[..., None] + uniform(-0.006, 0.006) * row[..., None]
         picture = uniform(0.35, 0.65, 3) + figure * contrast + shade
         picture += 0.03 * rng.standard_normal(picture.shape, np.float32)
         images[:, label] = np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
-    images, labels = images.reshape(-1, 32, 32, 3), np.tile(np.arange(10), count)
-    return images[:SHAPES_TRAIN], labels[:SHAPES_TRAIN], images[SHAPES_TRAIN:], labels[SHAPES_TRAIN:]
+    x, y = images.reshape(-1, 32, 32, 3), np.tile(np.arange(10), count)
+    return x[:SHAPES_TRAIN], y[:SHAPES_TRAIN], x[SHAPES_TRAIN:], y[SHAPES_TRAIN:]

@@ -41,12 +41,14 @@ def execute(
     dataset = images_of(run.dataset, run.train_images, run.validation_images, run.test_images)
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(run.seed)
-    model = MODELS[run.model](dataset.x_train.shape[1:], len(dataset.class_names), **run.arguments)
-    recipe = {"optimizer": keras.optimizers.Adam(run.learning_rate)}
+    model = MODELS[run.model](
+        input_shape=dataset.x_train.shape[1:], num_classes=len(dataset.class_names), **run.arguments
+    )
+    recipe: dict[str, Any] = {"optimizer": keras.optimizers.Adam(run.learning_rate)}
     if run.recipe == "augmented":
         rate = cosine_adamw(dataset, run.epochs, run.batch_size, peak=run.learning_rate)
         recipe = {"optimizer": rate, "augment": True}
-    budget = {"epochs": run.epochs, "batch_size": run.batch_size, "seed": run.seed}
+    budget: dict[str, Any] = {"epochs": run.epochs, "batch_size": run.batch_size, "seed": run.seed}
     state = state_dir and Path(state_dir) / run.experiment / Path(run.file_name).stem
     history = train(model, dataset, **budget, **recipe, resume_dir=state, verbose=verbose)
     if state:
@@ -61,7 +63,9 @@ def execute(
     return Record(run, round(right, 4), more.pop("history"), more)
 
 
-def execute_to_dict(run: Run, state_dir=None, verbose: int = 1, save=None) -> dict[str, Any]:
+def execute_to_dict(
+    run: Run, state_dir: str | PathLike | None = None, verbose: int = 1, save: str | PathLike | None = None
+) -> dict[str, Any]:
     """Execute `run` and return its record as plain values."""
     return execute(run, state_dir, verbose, save).to_dict()
 

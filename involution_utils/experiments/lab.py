@@ -11,7 +11,13 @@ from involution_utils.experiments.experiment import Experiment, MissingRecordsEr
 from involution_utils.experiments.record import load_records
 from involution_utils.experiments.run import Run
 
-BUDGET = {"train_images": 10_000, "validation_images": 5_000, "epochs": 5, "batch_size": 64, "recipe": "augmented"}
+BUDGET: dict[str, Any] = {
+    "train_images": 10_000,
+    "validation_images": 5_000,
+    "epochs": 5,
+    "batch_size": 64,
+    "recipe": "augmented",
+}
 FULL = BUDGET | {"train_images": 45_000, "epochs": 20}
 RATES = 0.0025, 0.005, 0.01
 CHOICE_SEED = 100  # of the runs that choose a learning rate; no other run has it
@@ -65,7 +71,7 @@ def chosen_rates() -> dict[str, float]:
             raise MissingRecordsError(
                 "the learning rates are not chosen yet: run `python -m involution_utils.experiments run learning_rates`"
             )
-        rates[name] = max(accuracy, key=accuracy.get)
+        rates[name] = max(accuracy, key=lambda rate: accuracy[rate])
     return rates
 
 

@@ -114,9 +114,9 @@ def processor() -> str:
     """Name the processor: its model, the cores that may be used, and AVX-512, which changes speeds here by half."""
     try:
         text = Path("/proc/cpuinfo").read_text()
-        name = re.search(r"model name\s*:\s*(.*)", text)[1].strip()
+        name = re.findall(r"model name\s*:\s*(.*)", text)[0].strip()
         avx = ", AVX-512" if "avx512f" in text else ", no AVX-512"
-    except (OSError, TypeError):
+    except (OSError, IndexError):
         name, avx = platform.processor() or platform.machine(), ""
     return f"{name}, {os.cpu_count()} cores{avx}, {platform.system()}"
 

@@ -48,7 +48,7 @@ class Run:
     batch_size: int = 256
     seed: int = 0
     recipe: str = "adam"
-    learning_rate: float | None = None
+    learning_rate: float = None  # type: ignore[assignment]  # becomes that of the recipe
 
     def __post_init__(self):
         def put(name, value):

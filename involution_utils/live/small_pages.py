@@ -126,7 +126,10 @@ def explorer(records: Iterable[Mapping[str, Any]], comparisons: Sequence[tuple[s
     for record in records:
         if not {"operator", "seed", "accuracy"} <= set(record):
             raise checks.error("records", 'dicts with "operator", "seed" and "accuracy"', dict(record))
-        run = {"operator": str(record["operator"]), "seed": checks.whole_number("seed", record["seed"], 0)}
+        run: dict[str, Any] = {
+            "operator": str(record["operator"]),
+            "seed": checks.whole_number("seed", record["seed"], 0),
+        }
         run["accuracy"] = checks.number("accuracy", record["accuracy"], 0, 1)
         kept.append(run | ({"rule": str(record["rule"])} if record.get("rule") is not None else {}))
     if not kept:

@@ -14,7 +14,7 @@ from involution_utils.layers import Involution2D
 PRETRAINED = ("involution_classifier", "small_rednet")
 
 
-def load_official_weights(model, path):
+def load_official_weights(model: keras.Model, path: str | PathLike) -> None:
     """Load a checkpoint of the paper's authors (PyTorch) into a `rednet`; all of it, or nothing and an error.
 
     The authors' kernel generator lists the values of a kernel group by group, ours value by value: they are reordered.

@@ -7,7 +7,7 @@ from involution_utils.checks import error, whole_number
 from involution_utils.layers import Involution2D, KernelGenerator
 
 
-def conv_classifier(input_shape=(32, 32, 3), num_classes=10):
+def conv_classifier(input_shape: tuple[int, int, int] = (32, 32, 3), num_classes: int = 10) -> keras.Model:
     """Build the convolutional classifier (CNN): 319,178 trainable parameters with the default arguments.
 
     Three 3x3 convolutions to 32, 64 and 64 channels with ReLU, 2x2 max pooling after the first two, then a dense
@@ -28,7 +28,9 @@ def conv_classifier(input_shape=(32, 32, 3), num_classes=10):
     return _classifier("conv_classifier", convolution, input_shape, num_classes)
 
 
-def involution_classifier(input_shape=(32, 32, 3), num_classes=10, start_as_mean=False):
+def involution_classifier(
+    input_shape: tuple[int, int, int] = (32, 32, 3), num_classes: int = 10, start_as_mean: bool = False
+) -> keras.Model:
     """Build the involutional classifier (INN): 13,074 trainable parameters (and 6 not) with the default arguments.
 
     Three 3x3 involutions of one group and reduction ratio 2, each followed by ReLU, where `conv_classifier` has its
@@ -53,7 +55,9 @@ def involution_classifier(input_shape=(32, 32, 3), num_classes=10, start_as_mean
     return _classifier("involution_classifier", involution, input_shape, num_classes)
 
 
-def repaired_involution_classifier(input_shape=(32, 32, 3), num_classes=10, group_channels=16):
+def repaired_involution_classifier(
+    input_shape: tuple[int, int, int] = (32, 32, 3), num_classes: int = 10, group_channels: int = 16
+) -> keras.Model:
     """Build the INN as notebook 03 repairs it: 13,804 trainable parameters with the default arguments.
 
     Three blocks of a 1x1 convolution (to 32, 64 and 64 channels), a 5x5 involution with a kernel per group of channels

@@ -10,7 +10,9 @@ _OFFICIAL_NORMALIZATION = {"momentum": 0.9, "epsilon": 1e-5}  # PyTorch's defaul
 REDNET_BLOCKS = {26: (1, 2, 4, 1), 38: (2, 3, 5, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
 
-def rednet(depth=50, input_shape=(224, 224, 3), num_classes=1000):
+def rednet(
+    depth: int = 50, input_shape: tuple[int | None, int | None, int] = (224, 224, 3), num_classes: int = 1000
+) -> keras.Model:
     """Build RedNet as the code of the paper does: a ResNet with 7x7 involutions in place of its 3x3 convolutions.
 
     The stem halves the image with a 3x3 convolution, then has a 3x3 involution; every involution has groups of 16

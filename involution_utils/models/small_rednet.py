@@ -1,6 +1,7 @@
 """A small RedNet for 32x32 images, whose spatial operator can be exchanged: the network of the lab."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -29,13 +30,13 @@ class SharedDepthwiseConv2D(layers.Layer):
     Output shape: `(batch, new_height, new_width, channels)`.
     """
 
-    def __init__(self, kernel_size: int, *, groups: int = 1, strides: int = 1, **kwargs):
+    def __init__(self, kernel_size: int, *, groups: int = 1, strides: int = 1, **kwargs: Any):
         super().__init__(**kwargs)
         self.kernel_size = checks.whole_number("kernel_size", kernel_size)
         self.groups = checks.whole_number("groups", groups)
         self.strides = checks.whole_number("strides", strides)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, ...]) -> None:
         """Make the kernels, one per group, as large at the start as those of a depthwise convolution."""
         channels = input_shape[-1]
         if channels % self.groups:
@@ -45,17 +46,17 @@ class SharedDepthwiseConv2D(layers.Layer):
         shape = (self.kernel_size, self.kernel_size, self.groups)
         self.kernel = self.add_weight(shape=shape, initializer=start, name="kernel")
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """Convolve `inputs`."""
         each = ops.repeat(self.kernel, inputs.shape[-1] // self.groups, axis=2)[..., None]  # (K, K, channels, 1)
         return ops.depthwise_conv(inputs, each, self.strides, "same", data_format="channels_last")
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the output for inputs of `input_shape`."""
         batch, *sizes, channels = input_shape
         return (batch, *(None if size is None else -(-size // self.strides) for size in sizes), channels)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this layer again."""
         return super().get_config() | {
             "kernel_size": self.kernel_size,
@@ -65,17 +66,17 @@ class SharedDepthwiseConv2D(layers.Layer):
 
 
 def small_rednet(
-    input_shape=(32, 32, 3),
-    num_classes=10,
-    operator="involution",
-    width=1.0,
-    kernel_size=5,
-    group_channels=16,
-    reduction_ratio=4,
-    normalization="batch",
-    start_as_mean=False,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    operator: str = "involution",
+    width: float = 1.0,
+    kernel_size: int = 5,
+    group_channels: int = 16,
+    reduction_ratio: int = 4,
+    normalization: str = "batch",
+    start_as_mean: bool = False,
     kernel_generator: Callable[..., layers.Layer] | None = None,
-):
+) -> keras.Model:
     """Build a RedNet for images of 32x32 pixels, or the same network with another spatial operator in its place.
 
     A 3x3 convolution and 2x2 max pooling, then five residual bottlenecks (1x1 convolution, spatial operator, 1x1

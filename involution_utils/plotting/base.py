@@ -6,19 +6,23 @@ colors. Both are told apart with every kind of color vision.
 
 import functools
 import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import matplotlib.cbook
 import numpy as np
 import PIL.Image
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.rcsetup import cycler
 
 from involution_utils import checks
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 STYLE = {
-    "axes.prop_cycle": matplotlib.cycler(color=OKABE_ITO),
+    "axes.prop_cycle": cycler(color=OKABE_ITO),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 10,
@@ -28,7 +32,7 @@ STYLE = {
 }
 
 
-def show(figure, alt):
+def show(figure: Figure, alt: str) -> Any:
     """Return `figure` as a picture for the page, with a text for readers who cannot see it.
 
     Args:
@@ -48,7 +52,7 @@ def show(figure, alt):
     return Image(png.getvalue(), format="png", metadata={"alt": alt})
 
 
-def styled(draw):
+def styled(draw: Callable) -> Callable:
     """Let a function draw on a fresh figure in the house's style."""
 
     @functools.wraps(draw)
@@ -59,19 +63,19 @@ def styled(draw):
     return drawn
 
 
-def panels(rows, columns, width, height, **kwargs):
+def panels(rows: int, columns: int, width: float, height: float, **kwargs: Any) -> tuple[Figure, np.ndarray]:
     """Return a figure and its axes, an array (rows, columns); a panel measures `width` by `height` inches."""
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
 
 
-def bare(axes):
+def bare(axes: Axes) -> None:
     """Take away the ticks and the frame."""
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 
 
-def color_scale(values, signed=True):
+def color_scale(values: Any, signed: bool = True) -> dict[str, Any]:
     """Color map and limits for `imshow`: outliers beyond the 1st and 99th percentile saturate."""
     low, high = np.percentile(values, [1, 99])
     if not signed:
@@ -81,7 +85,13 @@ def color_scale(values, signed=True):
 
 
 @styled
-def image_grid(images, titles, columns=5, size=1.5, frames=None):
+def image_grid(
+    images: np.ndarray,
+    titles: Sequence[str],
+    columns: int = 5,
+    size: float = 1.5,
+    frames: Mapping[str, tuple[slice, slice]] | None = None,
+) -> Figure:
     """Draw images in a grid, each under its title; an empty grid if there are none.
 
     Args:
@@ -99,8 +109,8 @@ def image_grid(images, titles, columns=5, size=1.5, frames=None):
         axis.imshow(image, cmap="gray", vmin=0, vmax=255 if np.asarray(image).dtype == np.uint8 else 1)
         axis.set_title(title)
         for color, (name, (down, across)) in zip(OKABE_ITO[5:7], (frames or {}).items(), strict=False):
-            size = across.stop - across.start, down.stop - down.start
-            axis.add_patch(Rectangle((across.start, down.start), *size, fill=False, lw=2, ec=color))
+            sides = across.stop - across.start, down.stop - down.start
+            axis.add_patch(Rectangle((across.start, down.start), *sides, fill=False, lw=2, ec=color))
             if axis is axes.flat[0]:
                 box = {"fc": color, "ec": "none", "pad": 1.5}
                 axis.text(across.start, down.start, name, ha="left", va="bottom", bbox=box)
@@ -108,7 +118,15 @@ def image_grid(images, titles, columns=5, size=1.5, frames=None):
 
 
 @styled
-def matrices(named, highlight=None, fmt="{:g}", size=2.2, signed=False, signs="", columns=None):
+def matrices(
+    named: Mapping[str, np.ndarray],
+    highlight: Mapping[str, tuple[int, int, int, int]] | None = None,
+    fmt: str = "{:g}",
+    size: float = 2.2,
+    signed: bool = False,
+    signs: str = "",
+    columns: int | None = None,
+) -> Figure:
     """Draw small matrices side by side with the number in each cell, on one color scale.
 
     Args:
@@ -150,7 +168,15 @@ def matrices(named, highlight=None, fmt="{:g}", size=2.2, signed=False, signs=""
 
 
 @styled
-def heat_maps(named, size=2.4, signed=False, label="", share=True, marks=None, limits=None):
+def heat_maps(
+    named: Mapping[str, np.ndarray],
+    size: float = 2.4,
+    signed: bool = False,
+    label: str = "",
+    share: bool = True,
+    marks: Mapping[str, tuple[int, int]] | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
     """Draw 2-D arrays side by side as heat maps with a color bar, on one scale unless `share` is False.
 
     Args:
@@ -182,7 +208,9 @@ def heat_maps(named, size=2.4, signed=False, label="", share=True, marks=None, l
 
 
 @styled
-def lines(x, named, xlabel, ylabel, log_x=False):
+def lines(
+    x: Sequence[float], named: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, log_x: bool = False
+) -> Figure:
     """Draw curves over a common x on a logarithmic y axis.
 
     Args:
@@ -207,7 +235,7 @@ def lines(x, named, xlabel, ylabel, log_x=False):
 
 
 @styled
-def bars(named, xlabel):
+def bars(named: Mapping[str, Mapping[str, float]], xlabel: str) -> Figure:
     """Draw one stacked horizontal bar per row, each part with its name and number.
 
     Args:
@@ -218,7 +246,7 @@ def bars(named, xlabel):
     axis = figure.subplots()
     longest = max(sum(parts.values()) for parts in named.values())
     for row, parts in enumerate(named.values()):
-        left = 0
+        left = 0.0
         for color, (part, size) in zip(OKABE_ITO[:6] * 3, parts.items(), strict=False):
             axis.barh(row, size, left=left, color=color, edgecolor="white", height=0.6)
             if size > 0.1 * longest:
@@ -231,7 +259,7 @@ def bars(named, xlabel):
     return figure
 
 
-def photograph(size=160):
+def photograph(size: int = 160) -> np.ndarray:
     """Return a square portrait, (size, size, 3) uint8: Grace Hopper, in the public domain, shipped with Matplotlib."""
     with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
         image = PIL.Image.open(file).convert("RGB")

@@ -1,17 +1,21 @@
 """Figures of networks compared: accuracy against cost."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib
 import matplotlib.ticker
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from involution_utils.plotting.base import OKABE_ITO, panels, styled
 
 
 @styled
-def trade_offs(table, intervals):
+def trade_offs(
+    table: Mapping[str, Mapping[str, list[dict]]], intervals: Callable[[list[float]], tuple[float, float, float]]
+) -> Figure:
     """Draw test accuracy against four costs: parameters, multiply-adds, training time and peak memory.
 
     Args:
@@ -51,7 +55,7 @@ def trade_offs(table, intervals):
 
 
 @styled
-def strips(groups, label):
+def strips(groups: Mapping[str, Mapping[str, Sequence[float]]], label: str) -> Figure:
     """Draw one panel per group with one row per name and one dot per run, on a common logarithmic axis.
 
     Args:

@@ -1,12 +1,15 @@
 """Figures of notebook 01: what single kernels can and cannot do."""
 
+from collections.abc import Mapping
+
+import numpy as np
 from matplotlib.figure import Figure
 
 from involution_utils.plotting.base import OKABE_ITO, styled
 
 
 @styled
-def misses(front, named, labels):
+def misses(front: np.ndarray, named: Mapping[str, tuple[float, float]], labels: tuple[str, str]) -> Figure:
     """Draw two errors against each other: a curve of the best that can be had, and single points beside it.
 
     Args:

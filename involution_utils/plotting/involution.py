@@ -12,7 +12,7 @@ _PIXEL, _GROUPS, _HIDDEN, _OUTPUT = OKABE_ITO[0], (OKABE_ITO[1], OKABE_ITO[3]), 
 
 
 @styled
-def layer_diagram():
+def layer_diagram() -> Figure:
     """Draw how an involution makes the kernels of one pixel and applies them: C = 4, K = 3, G = 2, r = 2."""
     figure = Figure(figsize=(9.6, 5.0), layout="constrained")
     axis = figure.subplots()

@@ -1,6 +1,10 @@
 """Figures of the kernels that a layer makes: maps of them, and kernels at chosen positions."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from involution_utils.plotting.base import OKABE_ITO, bare, color_scale, panels, styled
@@ -9,7 +13,7 @@ INTACT = {"--": ", as it is", "-": ", normalization anew"}
 
 
 @styled
-def kernel_maps(images, maps):
+def kernel_maps(images: np.ndarray, maps: Mapping[str, np.ndarray]) -> Figure:
     """Draw a row of images and below each its maps, one row per quantity, every row on one scale with its color bar.
 
     Args:
@@ -32,7 +36,13 @@ def kernel_maps(images, maps):
 
 
 @styled
-def kernels_at(image, places, kernels, result=None, limit=None):
+def kernels_at(
+    image: np.ndarray,
+    places: Mapping[str, tuple[int, int]],
+    kernels: np.ndarray,
+    result: np.ndarray | None = None,
+    limit: float | None = None,
+) -> Figure:
     """Draw an image with marked positions, beside it each position's kernel, all on one scale around zero.
 
     Args:
@@ -68,7 +78,7 @@ def kernels_at(image, places, kernels, result=None, limit=None):
 
 
 @styled
-def lesions(named):
+def lesions(named: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     """Draw what lesions leave of each network's accuracy, one panel per network, on axes of equal scale.
 
     Hollow dots stand for the network as it is, filled ones for normalization estimated anew; a line is the intact one.

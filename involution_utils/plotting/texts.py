@@ -1,11 +1,14 @@
 """Texts that stand beside figures: how far apart two arrays are, and tables."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
 
 from involution_utils import checks
 
 
-def difference(one, other, below=None):
+def difference(one: Any, other: Any, below: float | None = None) -> Any:
     """Say how far apart two arrays are: "largest difference 0" or the power of ten that it stays below.
 
     Args:
@@ -26,7 +29,7 @@ def difference(one, other, below=None):
     return _markdown(f"largest difference: {power}")
 
 
-def table(header, rows):
+def table(header: str, rows: Iterable[Sequence]) -> Any:
     """Return a table for the page: whole numbers get thousands separators, floats three significant digits.
 
     Args:

@@ -1,5 +1,7 @@
 """Figures of trainings: curves, the spread of runs, confusion."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -8,7 +10,7 @@ from involution_utils.plotting.base import OKABE_ITO, panels, styled
 
 
 @styled
-def curves(histories):
+def curves(histories: Mapping[str, Mapping[str, list[float]]]) -> Figure:
     """Draw loss and accuracy over the epochs, training dashed and test solid, one color and one label per model.
 
     Args:
@@ -32,7 +34,7 @@ def curves(histories):
 
 
 @styled
-def draws(panels_of, label):
+def draws(panels_of: Mapping[str, tuple[Mapping[str, Sequence[float]], tuple[float, float]]], label: str) -> Figure:
     """Draw runs of several networks as dots on a line each, one zoomed panel per network, all of one width.
 
     A value beyond its panel is written at the edge, with an arrow.
@@ -63,7 +65,7 @@ def draws(panels_of, label):
 
 
 @styled
-def spread(groups, label, own=None):
+def spread(groups: Mapping[str, Sequence[float]], label: str, own: Mapping[str, float] | None = None) -> Figure:
     """Draw one dot per run, one row per group, with the mean as a bar; `own` adds the reader's run as a star.
 
     Args:
@@ -86,7 +88,7 @@ def spread(groups, label, own=None):
 
 
 @styled
-def confusion(named, class_names):
+def confusion(named: Mapping[str, np.ndarray], class_names: Sequence[str]) -> Figure:
     """Draw confusion matrices side by side: row the true class, column the predicted one, in percent of the row.
 
     The colors show the errors alone; the diagonal, what is right, has numbers on white.
