@@ -78,8 +78,11 @@ class _Involution(keras.layers.Layer):
                 f"`groups` of layer {self.name} must divide the {shape[-1]} channels of its input. "
                 f"Received: groups={self.groups}"
             )
-        if not self.kernel_generator.built:
-            self.kernel_generator.build(shape)
+        if is_generator(self.kernel_generator):
+            if not self.kernel_generator.built:
+                self.kernel_generator.build(shape)
+        else:  # its layers may be built by its first call alone, and saved weights are loaded before that
+            self.kernel_generator(keras.KerasTensor(shape, dtype=self.compute_dtype))
 
     def call(self, inputs, return_kernels=False):
         """Apply involution to `inputs`.

@@ -206,6 +206,28 @@ def test_saved_and_loaded_layers_compute_the_same(layer, tmp_path):
     assert_close(again(inputs), expected, 1e-6)
 
 
+@keras.saving.register_keras_serializable("tests")
+class Late(keras.layers.Layer):
+    """A kernel generator whose own layer is built when it is first called, not by its `build`."""
+
+    def __init__(self, values, **kwargs):
+        super().__init__(**kwargs)
+        self.span = keras.layers.Conv2D(values, 1)
+
+    def call(self, inputs):
+        return self.span(inputs)
+
+
+@pytest.mark.parametrize("size", [(6, 5), (None, None)])
+def test_a_generator_whose_layers_are_built_late_keeps_its_weights_when_saved(size, tmp_path):
+    inputs = images(2, 6, 5, 4)
+    model = keras.Sequential([keras.Input((*size, 4)), Involution2D(3, kernel_generator=Late(9))])
+    assert model.count_params() == 4 * 9 + 9  # before any call with numbers
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert_close(loaded(inputs), model(inputs), 1e-6)
+
+
 def test_the_shipped_model_and_configurations_of_earlier_versions_load():
     """They state the window of the layer again for its generator."""
     path = Path(involution_utils.__file__).parent / "assets" / "involution_classifier.keras"
