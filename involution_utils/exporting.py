@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,9 @@ def _compare(model, format, cases, found):
 
 
 def _write_onnx(model, path):
-    model.export(path, format="onnx", verbose=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of NumPy, for what Keras asks it
+        model.export(path, format="onnx", verbose=False)
 
 
 def _load_onnx(path) -> Callable[[np.ndarray], Any]:
