@@ -5,12 +5,14 @@ from involution_utils.plotting.comparison import strips, trade_offs
 from involution_utils.plotting.convolution import misses
 from involution_utils.plotting.involution import layer_diagram
 from involution_utils.plotting.kernels import kernel_maps, kernels_at, lesions
+from involution_utils.plotting.tasks import clips, label_maps, signal
 from involution_utils.plotting.texts import difference, table
 from involution_utils.plotting.training import confusion, curves, draws, spread
 
 __all__ = [
     "OKABE_ITO",
     "bars",
+    "clips",
     "confusion",
     "curves",
     "difference",
@@ -19,6 +21,7 @@ __all__ = [
     "image_grid",
     "kernel_maps",
     "kernels_at",
+    "label_maps",
     "layer_diagram",
     "lesions",
     "lines",
@@ -26,6 +29,7 @@ __all__ = [
     "misses",
     "photograph",
     "show",
+    "signal",
     "spread",
     "strips",
     "table",

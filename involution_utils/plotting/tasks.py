@@ -1,0 +1,89 @@
+"""Figures of other tasks than classifying images: labels of pixels, signals and the kernels along them, clips."""
+
+import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from involution_utils import checks
+from involution_utils.plotting.base import OKABE_ITO, bare, color_scale, panels, styled
+
+
+@styled
+def label_maps(named, class_names, columns=None, size=1.3):
+    """Draw images and maps of labels, one row per name, with a legend of the classes.
+
+    Args:
+        named: dict from a row's name to N images (H, W, 3) or N maps of class numbers (H, W); sizes may differ.
+        class_names: at most eight names; class 0, the background, is drawn in pale gray.
+        columns: N titles, or None.
+        size: width of a panel in inches.
+
+    Raises:
+        ParameterError: if there are more class names than colors.
+    """
+    colors = ("#e8e8e8", *OKABE_ITO[:7])
+    if len(class_names) > len(colors):
+        raise checks.error("class_names", f"at most {len(colors)} names", len(class_names))
+    count = max(map(len, named.values()))
+    figure, axes = panels(len(named), count, size, size, gridspec_kw={"wspace": 0.04, "hspace": 0.04})
+    for axis in axes.flat:
+        bare(axis)
+    for row, (name, arrays) in zip(axes, named.items(), strict=True):
+        row[0].set_ylabel(name)
+        for axis, array in zip(row, arrays, strict=True):
+            limits = {} if np.ndim(array) == 3 else {"cmap": ListedColormap(colors), "vmin": -0.5, "vmax": 7.5}
+            axis.imshow(array, **limits)
+    for axis, title in zip(axes[0], columns or (), strict=False):
+        axis.set_title(title)
+    patches = [Patch(color=color, label=name) for color, name in zip(colors, class_names, strict=False)]
+    figure.legend(handles=patches, loc="outside lower center", ncols=max(1, int(count * size)), frameon=False)
+    return figure
+
+
+@styled
+def signal(named, kernels=None, label=""):
+    """Draw curves over one axis, and below them the kernel of every step as a column of colors.
+
+    Args:
+        named: dict from a curve's name to its T values; the first is drawn thin and gray.
+        kernels: (T, K), the kernel of each step; None draws the curves alone.
+        label: what the values are.
+    """
+    figure = Figure(figsize=(8.4, 2.6 if kernels is None else 4), layout="constrained")
+    rows = [2.4] if kernels is None else [2.4, 1]
+    axes = figure.subplots(len(rows), 1, sharex=True, height_ratios=rows, squeeze=False)[:, 0]
+    for number, (name, values) in enumerate(named.items()):
+        style = {"color": "0.7", "lw": 0.8} if number == 0 else {"color": OKABE_ITO[(7, 5, 0, 2)[(number - 1) % 4]]}
+        axes[0].plot(values, label=name, **({"lw": 1.2} | style))
+    axes[0].set(ylabel=label, xlim=(-0.5, len(values) - 0.5))
+    axes[0].legend(frameon=False, ncols=len(named), loc="lower center", bbox_to_anchor=(0.5, 1))
+    if kernels is not None:
+        taps = np.arange(kernels.shape[1]) - kernels.shape[1] // 2
+        edges = (-0.5, len(kernels) - 0.5, taps[-1] + 0.5, taps[0] - 0.5)
+        drawn = axes[1].imshow(kernels.T, aspect="auto", extent=edges, **color_scale(kernels))
+        axes[1].set(ylabel="tap", yticks=taps[[0, len(taps) // 2, -1]])
+        figure.colorbar(drawn, ax=axes[1], label="weight", pad=0.01)
+    axes[-1].set_xlabel("step")
+    return figure
+
+
+@styled
+def clips(named, every=1, size=0.95):
+    """Draw clips as strips of frames, one row per clip.
+
+    Args:
+        named: dict from a clip's name to its frames, (T, H, W), uint8.
+        every: draw every so manyth frame.
+        size: width of a frame in inches.
+    """
+    strips = {name: frames[::every] for name, frames in named.items()}
+    figure, axes = panels(len(strips), max(map(len, strips.values())), size, size)
+    for row, (name, frames) in zip(axes, strips.items(), strict=True):
+        for axis, frame in zip(row, frames, strict=True):
+            bare(axis)
+            axis.imshow(frame, cmap="gray", vmin=0, vmax=255)
+        row[0].set_ylabel(name)
+    for number, axis in enumerate(axes[0]):
+        axis.set_title(f"{number * every}")
+    return figure
