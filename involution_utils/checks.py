@@ -168,9 +168,9 @@ def folder(name: str, value: Any) -> Path:
 def written_whole(path: str | os.PathLike) -> Iterator[Path]:
     """Give the block a temporary path beside `path` to write to, then rename it to `path`; on an error, remove it.
 
-    The temporary name keeps the suffix of `path`; its folder is made if it is missing.
+    The temporary name keeps the suffix of `path`; its folder is made if it is missing, and `~` is the home folder.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
     try:

@@ -74,12 +74,29 @@ def run(form: Form, first: Any, second: Any) -> Any:
 
     @ops.custom_gradient
     def differentiable(first, second):
-        return program(first, second), lambda upstream: form.gradients(first, second, upstream)
+        with _unrecorded():
+            result = program(first, second)
+        return result, lambda upstream: form.gradients(first, second, upstream)
 
     return differentiable(first, second)
 
 
 # TensorFlow
+
+
+def _unrecorded():
+    """Hide eager operations from tapes and forward accumulators, which differentiate the custom gradient in any case.
+
+    They would differentiate the XLA program too, whose operations have no second gradients. In a graph, accumulators
+    need to see the operations.
+    """
+    import tensorflow as tf
+
+    try:
+        from tensorflow.python.eager.record import stop_recording  # it has no public name
+    except ImportError:
+        return contextlib.nullcontext()
+    return stop_recording() if tf.executing_eagerly() else contextlib.nullcontext()
 
 
 def _tensorflow_program(form, first, second):

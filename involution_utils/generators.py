@@ -299,7 +299,8 @@ class AttentionKernelGenerator(_Generator):
         shape = ops.shape(flat)
         inside = self._taps_inside(ops.shape(inputs)[1:-1], shape[1:-1])
         scores = ops.reshape(flat, (*shape[:-1], self.window.values // self.groups, self.groups))
-        scores = ops.where(ops.expand_dims(inside, -1), scores, -3e4)  # a number that float16 can hold
+        lowest = -65504.0 if keras.backend.standardize_dtype(scores.dtype) == "float16" else -3e38  # finite: see ONNX
+        scores = ops.where(ops.expand_dims(inside, -1), scores, lowest)
         scores = ops.reshape(scores, (shape[0] * shape[1], *ops.shape(scores)[2:]))  # rank 5 at most for softmax
         return ops.reshape(ops.softmax(scores, axis=-2), shape)
 

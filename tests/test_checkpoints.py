@@ -145,7 +145,7 @@ def test_a_checkpoint_of_pytorch_is_read(tmp_path):
     assert np.array_equal(np.array(model.get_layer("fc").bias), state["head.fc.bias"].numpy())
 
 
-def test_load_trained_prefers_what_notebook_03_left(tmp_path, capsys):
+def test_load_trained_prefers_what_notebook_03_left(tmp_path, capsys, monkeypatch):
     shipped = load_trained("involution_classifier", tmp_path)
     assert "ships with the package" in capsys.readouterr().out
     own = involution_classifier()
@@ -154,3 +154,6 @@ def test_load_trained_prefers_what_notebook_03_left(tmp_path, capsys):
     assert "notebook 03" in capsys.readouterr().out
     np.testing.assert_array_equal(loaded.get_weights()[0], own.get_weights()[0])
     assert shipped.count_params() == loaded.count_params()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    load_trained("involution_classifier", "~")
+    assert "notebook 03" in capsys.readouterr().out

@@ -214,6 +214,35 @@ def test_jacobians_on_tensorflow(rank, traced_before):
     assert_close(tape.batch_jacobian(outputs, inputs)[0], by_inputs[0, ..., 0, *(slice(None),) * (rank + 1)])
 
 
+@only_tensorflow
+@pytest.mark.parametrize("traced", [True, False])
+def test_forward_mode_on_tensorflow_alone_and_over_reverse_mode(traced):
+    """Compared with what reverse mode twice gives, of a layer whose kernels depend on the input."""
+    import tensorflow as tf
+
+    layer = Involution2D(3, groups=2, reduction_ratio=2)
+    inputs, direction = (tf.constant(images(2, 5, 6, 4)) for _ in range(2))
+    layer(inputs)
+
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            cost = tf.reduce_sum(layer(x) ** 2)
+        return tape.gradient(cost, x)
+
+    def forward(x):
+        with tf.autodiff.ForwardAccumulator(x, direction) as accumulator:
+            cost, slope = tf.reduce_sum(layer(x) ** 2), gradient(x)
+        return accumulator.jvp(cost), accumulator.jvp(slope)
+
+    jvp, hvp = (tf.function(forward) if traced else forward)(inputs)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        by_direction = tf.reduce_sum(gradient(inputs) * direction)
+    np.testing.assert_allclose(jvp, by_direction, rtol=1e-4)
+    assert_close(hvp, tape.gradient(by_direction, inputs), 1e-3)
+
+
 @only_jax
 @RANKS
 def test_both_modes_of_differentiation_agree_on_jax(rank):

@@ -11,10 +11,11 @@ from involution_utils import experiments
 from involution_utils.analysis import match_width, multiply_adds, parameters
 from involution_utils.checks import ParameterError
 from involution_utils.data import load_dataset
-from involution_utils.experiments import EXPERIMENTS, Record, Run, load_records, make
+from involution_utils.experiments import EXPERIMENTS, Record, Run, load_measurements, load_records, make
 from involution_utils.experiments.execution import execute
 from involution_utils.experiments.experiment import Experiment
 from involution_utils.experiments.lab import OPERATORS
+from involution_utils.experiments.lesions import LesionRun
 from involution_utils.experiments.record import SHIPPED, save_json
 from involution_utils.models import MODELS, small_rednet
 
@@ -48,6 +49,16 @@ def test_a_run_is_frozen_and_survives_json_and_pickle():
         run.arguments["width"] = 2
     assert Run.from_dict(json.loads(json.dumps(run.to_dict()))) == run == pickle.loads(pickle.dumps(run))
     assert hash(run) == hash(pickle.loads(pickle.dumps(run)))
+
+
+def test_a_run_of_odd_arguments_is_that_of_its_record_or_refused():
+    run = Run(experiment="e", model="small_rednet", arguments={"kernel_size": (3, 3)})
+    assert Run.from_dict(json.loads(json.dumps(run.to_dict()))) == run
+    for value in (np.int64(3), float("nan"), {3}, keras.layers.ReLU()):
+        with pytest.raises(ParameterError, match="`arguments` must be plain values"):
+            Run(experiment="e", model="small_rednet", arguments={"kernel_size": value})
+    lesion = LesionRun(model="small_rednet", lesion="shuffled", reestimated=np.True_, seed=np.int64(1))
+    assert (type(lesion.reestimated), type(lesion.seed)) == (bool, int)  # JSON takes no others
 
 
 def test_every_field_of_a_run_is_in_the_name_of_its_file():
@@ -122,6 +133,22 @@ def test_records_are_found_by_their_fields(tmp_path):
     assert [record.run.seed for record in load_records("x", tmp_path, width=0.5)] == [1, 2]
     assert len(load_records("x", tmp_path, model="small_rednet", seed=1)) == 2
     assert load_records("x", tmp_path, width=3) == load_records("y", tmp_path) == []
+
+
+def test_a_damaged_record_is_named(tmp_path):
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "model-seed0-01234567.json").write_text('{"test_accuracy": 0.')
+    for load in (load_records, load_measurements):
+        with pytest.raises(ParameterError, match=r"model-seed0-01234567\.json is damaged: .*; remove it"):
+            load("e", tmp_path)
+
+
+def test_a_home_folder_is_named_by_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    save_json(1, "~/new/1.json")
+    assert (tmp_path / "new" / "1.json").exists()
+    assert not (tmp_path / "~").exists()
 
 
 def test_a_failed_save_leaves_the_old_file_and_no_other(tmp_path):

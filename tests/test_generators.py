@@ -149,6 +149,18 @@ def test_attention_kernels_are_those_of_the_loop(settings, pads, size, rank):
     assert np.array_equal(flat.reshape(expected.shape) == 0, expected == 0)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_attention_stays_inside_however_low_the_scores(dtype):
+    """As those of pixels from 0 to 255 may be; these are -40,000."""
+    layer = AttentionKernelGenerator(3, reduction_ratio=1, dtype=dtype)
+    inputs = ops.full((1, 2, 2, 1), 200, dtype)
+    layer.build(inputs.shape)
+    layer.query.kernel.assign(ops.ones_like(layer.query.kernel))
+    layer.key.kernel.assign(-ops.ones_like(layer.key.kernel))
+    kernels = ops.convert_to_numpy(ops.cast(layer(inputs), "float32")).reshape(2, 2, 3, 3)
+    np.testing.assert_allclose(kernels[0, 0], [[0, 0, 0], [0, 0.25, 0.25], [0, 0.25, 0.25]])
+
+
 def test_an_involution_with_attention_takes_any_size_and_is_saved_and_loaded(tmp_path):
     generator = AttentionKernelGenerator(3, groups=2, use_position_bias=False)
     inputs = keras.Input((None, None, 8))

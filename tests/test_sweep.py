@@ -66,7 +66,7 @@ def test_values_are_read_as_they_look(text, expected):
     assert [type(value) for value in found] == [type(value) for value in expected]
 
 
-@pytest.mark.parametrize("text", ["", "1,,2", "1,1", ","])
+@pytest.mark.parametrize("text", ["", "1,,2", "1,1", "0.1,0.10", "1,1.0,2", ","])
 def test_what_holds_no_value_or_the_same_twice_is_refused(text):
     with pytest.raises(ParameterError, match="`seed` must be one value, or different ones"):
         values("seed", text)

@@ -205,6 +205,9 @@ def check_own_involution_layer(answer: Any) -> Verdict:
     if isinstance(found, Exception) or not close(found, _involve_all(wider, kernels)):
         problem = f"it {raised(found)}" if isinstance(found, Exception) else "the result is another"
         return Verdict(False, f"Not yet: right for the first images, but for some of another size {problem}.")
+    problem = _other_values_problem(answer, wider, order)
+    if problem:
+        return Verdict(False, f"Not yet: right for kernel_size=3, groups=3, reduction_ratio=3, but {problem}")
     symbolic = attempt(lambda: layer(keras.Input(images.shape[1:])), ())
     if isinstance(symbolic, Exception) or is_stub(symbolic):
         problem = raised(symbolic) if isinstance(symbolic, Exception) else "leaves TensorFlow, perhaps for NumPy"
@@ -213,18 +216,36 @@ def check_own_involution_layer(answer: Any) -> Verdict:
     return Verdict(True, f"Right: with the same weights it equals `Involution2D`, for images of any size.{first}")
 
 
-# A generator's span returns K * K * G numbers per position: how they are read, and the order that this stands for.
-_LAYOUTS = ((3, 3, 3), (0, 1, 2)), ((3, 3, 3), (1, 2, 0))
+# A generator's span returns K * K * G numbers per position, read as (K, K, G) or as (G, K, K): the order of the axes.
+_LAYOUTS = (0, 1, 2), (1, 2, 0)
 _ROLES = ("reduce bias", "scale", "shift", "mean", "variance")
 
 
-def _make_layer(make):
-    """Return the layer for 3 x 3 kernels, 3 groups and a reduction ratio of 3, or the exception."""
-    layer = attempt(lambda: make(kernel_size=3, groups=3, reduction_ratio=3), ())
+def _make_layer(make, kernel_size=3, groups=3, reduction_ratio=3):
+    """Return the layer of these arguments, or the exception."""
+    layer = attempt(lambda: make(kernel_size=kernel_size, groups=groups, reduction_ratio=reduction_ratio), ())
     if isinstance(layer, Exception):
-        by_position = attempt(lambda: make(3, 3, 3), ())
+        by_position = attempt(lambda: make(kernel_size, groups, reduction_ratio), ())
         return layer if isinstance(by_position, Exception) else by_position
     return layer
+
+
+def _other_values_problem(answer, images, order):
+    """Return what is wrong with the layer for 5 x 5 kernels, 2 groups and a ratio of 4, or None."""
+    layer = _make_layer(answer, 5, 2, 4)
+    found = layer if isinstance(layer, Exception) else _output(layer, images)
+    sizes = sorted(_size(w) for w in getattr(layer, "weights", ()) if _size(w) != 3)
+    if isinstance(found, Exception) and (sizes == [36, 50, 150] or len(sizes) < 3):
+        return f"with kernel_size=5, groups=2, reduction_ratio=4 your layer {raised(found)}."
+    if sizes != [36, 50, 150] or is_stub(found):
+        return "other values of them should change the weights: 12 x 3 and 3 x 50 for kernel_size=5, groups=2, ratio 4."
+    random = np.random.default_rng(18)
+    weights = [random.uniform(2, 4, w.shape) if _size(w) == 3 else random.normal(size=w.shape) for w in layer.weights]
+    layer.set_weights(weights)
+    kernels = _generated(images, weights, *order, size=5, groups=2, hidden=3)
+    if not close(_output(layer, images), _involve_all(images, kernels)):
+        return "with kernel_size=5, groups=2, reduction_ratio=4 the result is another."
+    return None
 
 
 def _output(layer, images):
@@ -260,18 +281,20 @@ def _weights_problem(shapes):
     return None
 
 
-def _generated(images, weights, layout, roles, *, relu_first=False, relu=True):
-    """Return the kernels (batch, height, width, 3, 3, 3) that a generator with these weights makes."""
-    reduce, span, bias = (next(w for w in weights if w.size == size).squeeze() for size in (48, 108, 27))
-    vectors = dict(zip(roles, (w.ravel() for w in weights if w.size == 4), strict=True))
+def _generated(images, weights, layout, roles, *, size=3, groups=3, hidden=4, relu_first=False, relu=True):
+    """Return the kernels (batch, height, width, size, size, groups) that a generator with these weights makes."""
+    n = size * size * groups
+    reduce, span, bias = (next(w for w in weights if w.size == s).squeeze() for s in (12 * hidden, hidden * n, n))
+    vectors = dict(zip(roles, (w.ravel() for w in weights if w.size == hidden), strict=True))
     rectify = (lambda x: np.maximum(x, 0)) if relu else (lambda x: x)
-    hidden = images @ (reduce if reduce.shape[0] == 12 else reduce.T) + vectors.get("reduce bias", 0)
-    hidden = rectify(hidden) if relu_first else hidden
-    hidden = (hidden - vectors["mean"]) / np.sqrt(vectors["variance"] + 1e-3) * vectors["scale"] + vectors["shift"]
-    hidden = hidden if relu_first else rectify(hidden)
-    span = span.T.reshape(4, 27) if span.shape == (27, 4) else span.reshape(4, 27)
-    flat = hidden @ span + bias.ravel()
-    return flat.reshape(*flat.shape[:3], *layout[0]).transpose(0, 1, 2, *(3 + axis for axis in layout[1]))
+    x = images @ (reduce if reduce.shape[0] == 12 else reduce.T) + vectors.get("reduce bias", 0)
+    x = rectify(x) if relu_first else x
+    x = (x - vectors["mean"]) / np.sqrt(vectors["variance"] + 1e-3) * vectors["scale"] + vectors["shift"]
+    x = x if relu_first else rectify(x)
+    span = span.T.reshape(hidden, n) if span.shape == (n, hidden) else span.reshape(hidden, n)
+    flat = x @ span + bias.ravel()
+    shape = (size, size, groups) if layout == _LAYOUTS[0] else (groups, size, size)
+    return flat.reshape(*flat.shape[:3], *shape).transpose(0, 1, 2, *(3 + axis for axis in layout))
 
 
 def _involve_all(images, kernels, **change):

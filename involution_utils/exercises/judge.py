@@ -82,6 +82,8 @@ def attempt(function: Callable, case: tuple) -> Any:
     """Return the function's result or, if it raises, the exception; the case itself stays as it is."""
     try:
         return function(*copy.deepcopy(case))
+    except SystemExit:
+        return RuntimeError("it called exit()")
     except Exception as error:
         return NotImplemented if isinstance(error, NotImplementedError) else error
 
@@ -114,7 +116,11 @@ def agree(given: Any, expected: Any, tolerance: float = TOLERANCE) -> bool:
 
 def raised(error: Exception) -> str:
     """Return what was raised, with the first line of its message that is not Keras's or TensorFlow's envelope."""
-    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m|\{\{.*?\}\} ?", "", str(error)).splitlines()]
+    try:
+        text = str(error)
+    except Exception:  # of an exception of the reader's own
+        text = ""
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m|\{\{.*?\}\} ?", "", text).splitlines()]
     lines = [line for line in lines if line and not line.startswith("Exception encountered when calling")]
     return f"raised {type(error).__name__}{f': {lines[0][:120]}'.rstrip('.') if lines else ''}"
 
@@ -122,6 +128,8 @@ def raised(error: Exception) -> str:
 def show(value: Any) -> str:
     """Return a number as such, anything else by its type."""
     if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
+        if not np.isrealobj(value) or (isinstance(value, int) and abs(value) > 1e300):
+            return "a complex number" if np.iscomplexobj(value) else "a number of more than 300 digits"
         return f"{int(value):,}" if float(value).is_integer() else f"{value:.6g}"
     if is_stub(value):
         return "nothing"

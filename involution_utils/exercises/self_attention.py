@@ -139,7 +139,13 @@ def check_switch_kernels(answer: Any) -> Verdict:
         return kernels
 
     mistakes = {
-        "bright and dark are swapped.": lambda x, t: switch_kernels(x, t, bright=np.less),
+        "bright and dark are swapped.": (
+            lambda x, t: switch_kernels(x, t, bright=np.less),
+            lambda x, t: switch_kernels(x, t, bright=np.less_equal),
+        ),
+        "a pixel as bright as the threshold is not above it.": (
+            lambda x, t: switch_kernels(x, t, bright=np.greater_equal)
+        ),
         "a mean of nine pixels weighs each by 1/9.": (
             lambda x, t: switch_kernels(x, t, mean=1),
             lambda x, t: switch_kernels(x, t, mean=1 / 3),
@@ -169,6 +175,7 @@ def check_switch_kernels(answer: Any) -> Verdict:
     cases = [
         (random.uniform(size=size), threshold) for size, threshold in (((2, 3), 0.5), ((4, 3), 0.3), ((3, 6), 0.8))
     ]
+    cases.append((random.integers(0, 5, (4, 5)) / 4, 0.5))  # some pixels are as bright as the threshold
     return judge(answer, cases, switch_kernels, "each pixel chose its kernel, as in an involution.", mistakes)
 
 
@@ -255,7 +262,7 @@ def check_task_winners(answer: Any) -> Verdict:
         tasks = ", ".join(f'"{task}"' for task in right)
         return Verdict(False, f"Not yet: expected a dict with the keys {tasks}; got {show(answer)}.")
     for task, operator in right.items():
-        given = answer[task].strip().lower() if isinstance(answer[task], str) else answer[task]
+        given = answer[task].strip().lower() if isinstance(answer[task], str) else ""
         if given not in right.values():
             return Verdict(
                 False, f'Not yet: "{task}" needs "depthwise", "involution" or "attention"; got {answer[task]!r}.'

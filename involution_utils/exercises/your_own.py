@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from involution_utils import checks
 from involution_utils.exercises.judge import Verdict, attempt, is_stub, judge, numbers, raised, show
-from involution_utils.exercises.network import weights_of
+from involution_utils.exercises.network import close, weights_of
 from involution_utils.layers import Involution2D
 
 LOOKS = ("pixel", "neighbors", "position")
@@ -29,10 +29,7 @@ def check_kernel_generator(answer: Any, looks_at: str = "neighbors") -> Verdict:
         return unanswered
     if not callable(answer) or isinstance(answer, keras.layers.Layer):
         return Verdict(False, f"Not yet: expected the class or a function that makes the layer; got {show(answer)}.")
-    layer = attempt(lambda: answer(kernel_size=3, groups=2), ())
-    if isinstance(layer, Exception):
-        by_position = attempt(lambda: answer(3, 2), ())
-        layer = layer if isinstance(by_position, Exception) else by_position
+    layer = _make_layer(answer, 3, 2)
     if is_stub(layer):
         return unanswered
     if isinstance(layer, Exception):
@@ -48,13 +45,36 @@ def check_kernel_generator(answer: Any, looks_at: str = "neighbors") -> Verdict:
         problem = _shape_problem(found, (*batch.shape[:3], 18))
         if problem:
             return Verdict(False, f"Not yet: for images of shape {batch.shape} {problem}")
-    problem = _look_problem(layer, images, looks_at) or _learning_problem(layer, images)
+    problem = (
+        _look_problem(layer, images, looks_at)
+        or _learning_problem(layer, images)
+        or _other_values_problem(answer, larger)
+    )
     praise = {
         "pixel": "every pixel makes its kernel",
         "neighbors": "its kernels look at more than their own pixel",
         "position": "its kernels know where they are",
     }[looks_at]
     return Verdict(False, f"Not yet: {problem}") if problem else Verdict(True, f"Right: {praise}, and it learns.")
+
+
+def _other_values_problem(answer, images):
+    """Return what is wrong with the kernels for another kernel size and number of groups."""
+    layer = _make_layer(answer, 5, 4)
+    found = layer if isinstance(layer, Exception) else _kernels(layer, images)
+    if isinstance(found, Exception):
+        return f"right for kernel_size=3, groups=2, but for kernel_size=5, groups=4 it {raised(found)}."
+    if is_stub(found) or found.shape[-1] != 100:
+        return "right for kernel_size=3, groups=2, but other values of them do not change the number of its channels."
+    return None
+
+
+def _make_layer(answer, kernel_size, groups):
+    layer = attempt(lambda: answer(kernel_size=kernel_size, groups=groups), ())
+    if isinstance(layer, Exception):
+        by_position = attempt(lambda: answer(kernel_size, groups), ())
+        return layer if isinstance(by_position, Exception) else by_position
+    return layer
 
 
 def _kernels(layer, images):
@@ -89,7 +109,12 @@ def _look_problem(layer, images, looks_at):
     changed, even = images.copy(), np.ones_like(images)
     changed[:, 3, 3] += random.normal(size=images.shape[-1])
     with weights_of(layer, weights):
-        kernels, after, on_even = (_kernels(layer, x) for x in (images, changed, even))
+        kernels, again, after, on_even = (_kernels(layer, x) for x in (images, images, changed, even))
+        alone = _kernels(layer, images[:1])
+    if not close(again, kernels):
+        return "the same image gets other kernels at every call; nothing in them should be random."
+    if isinstance(alone, Exception) or not close(alone, kernels[:1]):
+        return "the kernels of an image depend on the other images of its batch; average over the image alone."
     moved = np.abs(after - kernels).max(axis=(0, 3)) > 1e-6
     if not moved.any():
         return "the kernels do not depend on the image; with one kernel for all it is a depthwise convolution."

@@ -68,7 +68,7 @@ def make(
     Returns:
         The number of records made.
     """
-    checks.folder("folder", folder)
+    folder = checks.folder("folder", folder)
     total, missing = len(experiment.runs()), experiment.missing(folder)
 
     def here(runs):

@@ -48,8 +48,8 @@ class LesionRun:
         checks.choice("model", self.model, LAYERS)
         checks.choice("lesion", self.lesion, LESIONS)
         checks.choice("layer", self.layer, ("all", *LAYERS[self.model]))
-        checks.boolean("reestimated", self.reestimated)
-        checks.seed(self.seed)
+        object.__setattr__(self, "reestimated", checks.boolean("reestimated", self.reestimated))
+        object.__setattr__(self, "seed", checks.seed(self.seed))
 
     @property
     def label(self) -> str:

@@ -142,9 +142,19 @@ def load_records(experiment: str, folder: str | os.PathLike | None = None, **fie
     place = (Path(folder) if folder else SHIPPED) / experiment
     if not place.is_dir():
         return []
-    found = [Record.from_dict(json.loads(path.read_text())) for path in place.iterdir() if _is_record(path.name)]
+    found = [Record.from_dict(_content(path)) for path in place.iterdir() if _is_record(path.name)]
     found = [record for record in found if all(_value(record.run, name) == value for name, value in fields.items())]
     return sorted(found, key=lambda record: (record.run.seed, record.run.file_name))
+
+
+def _content(path):
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise checks.ParameterError(
+            f"the record {path} is damaged: {error}; remove it, and the same command makes it anew"
+        ) from None
+    return content
 
 
 def _is_record(name):
@@ -159,7 +169,7 @@ def load_measurements(experiment: str, folder: str | os.PathLike | None = None) 
     """Return the records of an experiment whose runs are not `Run`s (toy tasks, lesions), as plain values."""
     place = (Path(folder) if folder else SHIPPED) / experiment
     paths = sorted(place.iterdir(), key=lambda path: path.name) if place.is_dir() else []
-    return [json.loads(path.read_text()) for path in paths if path.name.endswith(".json")]
+    return [_content(path) for path in paths if path.name.endswith(".json")]
 
 
 def load_results(pattern: str, at_least: int = 1) -> list[Any]:

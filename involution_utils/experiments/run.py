@@ -59,7 +59,11 @@ class Run:
         checks.choice("recipe", self.recipe, checks.RECIPES)
         known = set(inspect.signature(MODELS[self.model]).parameters) - {"input_shape", "num_classes"}
         checks.names(self.arguments, sorted(known), f"argument of {self.model}")
-        put("arguments", MappingProxyType(dict(sorted(self.arguments.items()))))
+        try:  # as a record's file keeps them
+            arguments = json.loads(json.dumps(dict(self.arguments), sort_keys=True, allow_nan=False))
+        except (TypeError, ValueError):
+            raise checks.error("arguments", "plain values, as JSON has them", dict(self.arguments)) from None
+        put("arguments", MappingProxyType(arguments))
         for name, least in {"train_images": 10, "validation_images": 0, "test_images": 10}.items():
             put(name, checks.whole_number(name, getattr(self, name), least))
         for name in ("epochs", "batch_size"):

@@ -64,8 +64,8 @@ def values(name: str, text: str) -> list[Any]:
         found = json.loads(f"[{text}]")
     except ValueError:
         found = [_value(part.strip()) for part in text.split(",")]
-    described = [repr(value) for value in found]
-    if not found or "" in found or len(set(described)) < len(found):
+    described = {value if type(value) in (int, float) else repr(value) for value in found}  # 1 and 1.0 are one
+    if not found or "" in found or len(described) < len(found):
         raise checks.error(name, "one value, or different ones with commas between them", text)
     return found
 

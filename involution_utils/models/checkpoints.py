@@ -117,7 +117,7 @@ def load_trained(name: str, output_dir: str | PathLike | None = None) -> keras.M
         output_dir: The folder that notebook 03 wrote to; None for the model that ships.
     """
     if output_dir is not None:
-        own = Path(output_dir) / f"{name}.keras"
+        own = Path(output_dir).expanduser() / f"{name}.keras"
         print(f"{name}: " + ("trained by notebook 03" if own.exists() else "the one that ships with the package"))
         if own.exists():
             return keras.saving.load_model(own)

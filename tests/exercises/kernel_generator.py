@@ -27,7 +27,12 @@ ANSWERS["kernel_generator"] = WiderContext
 @right("kernel_generator")
 def sequential(kernel_size, groups):
     return keras.Sequential(
-        [layers.Conv2D(8, 3, padding="same"), layers.BatchNormalization(), layers.ReLU(), layers.Dense(18)]
+        [
+            layers.Conv2D(8, 3, padding="same"),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Dense(kernel_size**2 * groups),
+        ]
     )
 
 
@@ -156,6 +161,30 @@ class FixedBatch(WiderContext):
 class NoArguments(WiderContext):
     def __init__(self):
         super().__init__(3, 2)
+
+
+@mistake("kernel_generator", "other values of them do not change the number of its channels")
+class OneKindOfKernel(WiderContext):
+    def __init__(self, kernel_size, groups):
+        super().__init__(3, 2)
+
+
+@mistake("kernel_generator", "but for kernel_size=5, groups=4 it raised KeyError")
+class SmallKernels(WiderContext):
+    def __init__(self, kernel_size, groups):
+        super().__init__({3: kernel_size}[kernel_size], groups)
+
+
+@mistake("kernel_generator", "depend on the other images of its batch")
+class MeanOfTheBatch(WiderContext):
+    def call(self, images):
+        return self.span(self.hidden(images - ops.mean(images)))
+
+
+@mistake("kernel_generator", "other kernels at every call")
+class Random(WiderContext):
+    def call(self, images):
+        return super().call(images) * keras.random.uniform((*ops.shape(images)[:3], 1))
 
 
 @mistake("kernel_generator", "got a tuple")

@@ -133,6 +133,33 @@ class NoNorm(OwnInvolution):
         self.normalize = layers.Identity()
 
 
+@mistake(CHECK, "other values of them should change the weights")
+class Fixed(OwnInvolution):
+    def __init__(self, kernel_size, groups, reduction_ratio):
+        super().__init__(3, 3, 3)
+
+
+@mistake(CHECK, "other values of them should change the weights")
+class OneNumberForTwo(OwnInvolution):
+    def __init__(self, kernel_size, groups, reduction_ratio):
+        super().__init__(kernel_size, kernel_size, reduction_ratio)
+
+
+@mistake(CHECK, "groups=2, reduction_ratio=4 the result is another")
+class NineTaps(OwnInvolution):
+    def call(self, inputs):
+        if self.kernel_size == 3:
+            return super().call(inputs)
+        kernels = self.kernels(inputs)[..., : 9 * self.groups]
+        return ops.sum(kernels, -1, keepdims=True) * inputs
+
+
+@mistake(CHECK, "groups=2, reduction_ratio=4 your layer raised")
+class ThreeByThree(OwnInvolution):
+    def windows(self, inputs):
+        return ops.image.extract_patches(inputs, 3, strides=1, padding="same")
+
+
 @mistake(CHECK, "four weights per channel")
 class LayerNorm(OwnInvolution):
     def build(self, input_shape):

@@ -223,6 +223,8 @@ ninth, middle, corner = np.full((3, 3, 1), 1 / 9), at_middle(1.0), np.eye(9)[0].
 
 for name, hint, wrong in [
     ("exchanged", "bright and dark are swapped", lambda x, t: switch(x, t, ninth, middle)),
+    ("not_below", "as bright as the threshold is not above", lambda x, t: switch(x, t - 1e-9, middle, ninth)),
+    ("exchanged_above", "bright and dark are swapped", lambda x, t: switch(x, t - 1e-9, ninth, middle)),
     ("sums", "weighs each by 1/9", lambda x, t: switch(x, t, middle, 9 * ninth)),
     ("thirds", "weighs each by 1/9", lambda x, t: switch(x, t, middle, 3 * ninth)),
     ("corner", "1 in the middle", lambda x, t: switch(x, t, corner, ninth)),

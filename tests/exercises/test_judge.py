@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from involution_utils import exercises
-from involution_utils.exercises.judge import Verdict, agree, numbers, show
+from involution_utils.exercises.judge import Verdict, agree, judge, numbers, show
 
 
 class Texts(HTMLParser):
@@ -112,6 +112,33 @@ def test_what_is_no_number_is_named():
     assert show(np.array([None])) == "an array of dtype object"
     assert show([1, [2, 3]]) == "a list"
     assert [show(n) for n in (1234, 1.5, np.float32(2), True)] == ["1,234", "1.5", "2", "a bool"]
+    assert show(10**5000) == show(10**400) == "a number of more than 300 digits"
+    assert show(np.complex128(1)) == "a complex number"
+    assert show(float("inf")) == "inf"
+
+
+class Silent(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(SystemExit(1), "RuntimeError: it called exit()"), (Silent(), "Silent"), (RecursionError(), "RecursionError")],
+)
+def test_whatever_an_answer_raises_is_reported(error, words):
+    def answer(x):
+        raise error
+
+    found = judge(answer, [(1,)], lambda x: x, "", {})
+    assert f"your function raised {words}" in found.text
+    assert "a number of more than 300 digits" in judge(lambda x: 10**400, [(1,)], lambda x: x, "", {}).text
+
+
+@pytest.mark.parametrize("operator", [np.array(["depthwise", "attention"]), ["depthwise"], 3])
+def test_an_operator_that_is_no_text_is_named(operator):
+    answer = {"fixed_filter": operator, "chosen_filter": "involution", "copy_similar": "attention"}
+    assert '"fixed_filter" needs "depthwise"' in exercises.check_task_winners(answer).text
 
 
 def test_a_tolerance_is_absolute():
