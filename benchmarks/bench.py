@@ -1,252 +1,129 @@
 """Speed and memory of involution beside the alternatives: prints a table, writes `results/benchmark.json`.
 
-All times that are compared are taken in turns in one process; a ratio is that of the medians.
-Run it with `make bench`, or with `--quick` for a smoke test that writes nothing.
+All times that are compared are taken in turns in one process; a ratio is that of the medians of processor time.
+Run it with `make bench`, or with `--quick` for a smoke test that writes nothing. `--before FOLDER`, the root of an
+earlier checkout, compares with the operation of that one, too.
 """
 
 import argparse
-import datetime
-import importlib.metadata
 import json
-import os
-import platform
-import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-RESULTS = ROOT / "involution_utils" / "results" / "benchmark.json"
-COMMAND = "make bench"
+from forms import (
+    OTHER_RANKS,
+    SHAPES,
+    arrays,
+    forward_and_backward,
+    of_another_checkout,
+    original_classifier,
+    ours,
+    patches_involution,
+    torch_forward_and_backward,
+)
+from timing import RESULTS, cores, in_new_process, medians, peak_of_tensors, rounded
 
-# (batch, height = width, channels, kernel, groups, stride)
-SHAPES = [
-    (256, 32, 3, 3, 1, 1),
-    (8, 56, 64, 7, 4, 1),
-    (8, 28, 128, 7, 8, 1),
-    (32, 32, 32, 3, 4, 1),
-    (8, 56, 64, 7, 4, 2),
-    (8, 28, 128, 7, 8, 2),
-]
-
-
-def arrays(shape):
-    """Inputs, kernels and upstream gradient for one of SHAPES, as NumPy arrays."""
-    import numpy as np
-
-    batch, size, channels, kernel, groups, stride = shape
-    places = -(-size // stride)
-    rng = np.random.default_rng(0)
-    shapes = (
-        (batch, size, size, channels),
-        (batch, places, places, kernel, kernel, groups),
-        (batch, places, places, channels),
-    )
-    return [rng.standard_normal(s, dtype="float32") for s in shapes]
+MEASURED = (
+    "processor time, user and system, of one call, median of {repeats} in turns with what it is compared with, on "
+    "{cores} core(s); memory: peak of all tensors, as TensorFlow's allocator counts, beyond inputs and results"
+)
+CLOCK = time.process_time
 
 
-def patches_involution(inputs, kernels, stride):
-    """The original's arithmetic: every pixel's neighbourhood copied out, multiplied by the kernels, added up."""
-    import tensorflow as tf
-
-    _, rows, columns, size, _, groups = kernels.shape
-    channels = inputs.shape[-1]
-    window, step = [1, size, size, 1], [1, stride, stride, 1]
-    neighbourhoods = tf.image.extract_patches(inputs, window, step, [1, 1, 1, 1], "SAME")
-    split = tf.reshape(neighbourhoods, (-1, rows, columns, size * size, groups, channels // groups))
-    weights = tf.reshape(kernels, (-1, rows, columns, size * size, groups, 1))
-    return tf.reshape(tf.reduce_sum(split * weights, axis=3), (-1, rows, columns, channels))
-
-
-def ours(inputs, kernels, stride):
-    from involution_utils import involution
-
-    return involution(inputs, kernels, strides=stride)
-
-
-def forward_and_backward(involve, stride):
-    """Return functions of (inputs, kernels) and (inputs, kernels, upstream), each a plain tf.function."""
-    import tensorflow as tf
-
-    @tf.function
-    def forward(inputs, kernels):
-        return involve(inputs, kernels, stride)
-
-    @tf.function
-    def both(inputs, kernels, upstream):
-        with tf.GradientTape() as tape:
-            tape.watch([inputs, kernels])
-            outputs = involve(inputs, kernels, stride)
-        return outputs, *tape.gradient(outputs, [inputs, kernels], upstream)
-
-    return forward, both
-
-
-def torch_forward_and_backward(shape, data):
-    """PyTorch's `unfold` formulation on the same numbers, as functions without arguments; None without PyTorch."""
-    try:
-        import torch
-    except ImportError:
-        return None
-    batch, size, channels, kernel, groups, stride = shape
-    places = -(-size // stride)
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-    inputs = torch.from_numpy(data[0]).permute(0, 3, 1, 2).contiguous().requires_grad_()
-    kernels = torch.from_numpy(data[1]).permute(0, 5, 3, 4, 1, 2).contiguous()
-    kernels = kernels.reshape(batch, groups, 1, kernel * kernel, places, places).requires_grad_()
-    upstream = torch.from_numpy(data[2]).permute(0, 3, 1, 2).contiguous()
-    unfold = torch.nn.Unfold(kernel, padding=(kernel - 1) // 2, stride=stride)
-
-    def involve():
-        columns = unfold(inputs).view(batch, groups, channels // groups, kernel * kernel, places, places)
-        return (columns * kernels).sum(3).view(batch, channels, places, places)
-
-    def forward():
-        with torch.no_grad():
-            return involve()
-
-    return forward, lambda: torch.autograd.grad(involve(), (inputs, kernels), upstream)
-
-
-def medians(functions, repeats):
-    """Median seconds of each function, called in turns of four.
-
-    A turn's first call does not count: it pays for the caches and the memory that the function before it took.
-    """
-    for function in functions.values():
-        function(), function()
-    times = {name: [] for name in functions}
-    for _ in range(-(-repeats // 3)):
-        for name, function in functions.items():
-            function()
-            for _ in range(3):
-                start = time.perf_counter()
-                function()
-                times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
-def bench_operation(shape, repeats):
+def bench_operation(shape, repeats, before=None, rank=2):
     """All rows of one shape."""
     import numpy as np
     import tensorflow as tf
 
+    from involution_utils import involution
+
     stride, kernel = shape[-1], shape[3]
-    data = arrays(shape)
+    data = arrays(shape, rank)
     tensors = [tf.constant(array) for array in data]
     moved = sum(array.nbytes for array in data)
     large = tf.ones(1 << 25)  # 128 MB, far beyond the caches of most machines
     our_forward, our_both = forward_and_backward(ours, stride)
     patches_forward, patches_both = forward_and_backward(patches_involution, stride)
-    from involution_utils import involution
-
     functions = {
         "ours, forward": lambda: our_forward(*tensors[:2]),
         "ours, eager forward": lambda: involution(*tensors[:2], strides=stride),
         "patches, forward": lambda: patches_forward(*tensors[:2]),
         "ours, both": lambda: our_both(*tensors),
         "patches, both": lambda: patches_both(*tensors),
-        "copy": lambda: tf.raw_ops.Neg(x=large),  # reads and writes every byte once, on all cores
+        "copy": lambda: tf.raw_ops.Neg(x=large),  # reads and writes every byte once
     }
-    if torch_functions := torch_forward_and_backward(shape, data):
+    if before:
+        earlier_forward, earlier_both = forward_and_backward(before, stride)
+        functions["before, forward"] = lambda: earlier_forward(*tensors[:2])
+        functions["before, both"] = lambda: earlier_both(*tensors)
+    if rank == 2 and (torch_functions := torch_forward_and_backward(shape, data)):
         functions |= {"torch, forward": torch_functions[0], "torch, both": torch_functions[1]}
-
     for ours_, theirs in zip(our_both(*tensors), patches_both(*tensors), strict=True):
         np.testing.assert_allclose(ours_, theirs, rtol=1e-3, atol=1e-3)
-    seconds = medians(functions, repeats)
+    seconds = medians(functions, repeats, CLOCK)
 
+    axes = "" if rank == 2 else f"{rank}-D, "
+    rows = []
+    for what, name in (("forward", "forward"), ("forward + backward", "both")):
+        rows.append(
+            row(f"{axes}{what}, times faster than patches", shape, seconds, f"patches, {name}", f"ours, {name}", 10)
+        )
+        if before:
+            share = seconds[f"ours, {name}"] / seconds[f"before, {name}"]
+            found = {key: seconds[key] for key in (f"ours, {name}", f"before, {name}")}
+            rows.append(less(f"{what}, share of the time before", shape, share, 1.05, seconds=found))
+        if f"torch, {name}" in seconds:
+            rows.append(
+                row(f"{what}, times faster than PyTorch's unfold", shape, seconds, f"torch, {name}", f"ours, {name}", 4)
+            )
+    if rank != 2:
+        return rows
     bandwidth = 2 * large.numpy().nbytes / seconds["copy"]
-    rows = [
-        row("forward, times faster than patches", shape, seconds, "patches, forward", "ours, forward", 10),
+    copying = {"ours, forward": seconds["ours, forward"], "copying": moved / bandwidth}
+    return [
+        *rows,
         row("eager forward, times faster than patches", shape, seconds, "patches, forward", "ours, eager forward", 1),
-        row("forward + backward, times faster than patches", shape, seconds, "patches, both", "ours, both", 6),
-        {
-            "what": "forward, times the time that its bytes take to copy",
-            "shape": shape,
-            "value": seconds["ours, forward"] / (moved / bandwidth),
-            "target": 4 if kernel == 3 else 6,
-            "better": "less",
-            "seconds": {"ours, forward": seconds["ours, forward"], "copying": moved / bandwidth},
-            "bandwidth_gb_per_s": bandwidth / 1e9,
-        },
+        less(
+            "forward, times the time that its bytes take to copy",
+            shape,
+            copying["ours, forward"] / copying["copying"],
+            4 if kernel == 3 else 6,
+            seconds=copying,
+            bandwidth_gb_per_s=bandwidth / 1e9,
+        ),
     ]
-    if torch_functions:
-        rows += [
-            row("forward, times faster than PyTorch's unfold", shape, seconds, "torch, forward", "ours, forward", 4),
-            row("forward + backward, times faster than unfold", shape, seconds, "torch, both", "ours, both", 4),
-        ]
-    return rows
 
 
 def row(what, shape, seconds, theirs, ours_, target):
-    return {
-        "what": what,
-        "shape": shape,
-        "value": seconds[theirs] / seconds[ours_],
-        "target": target,
-        "better": "more",
-        "seconds": {name: seconds[name] for name in (ours_, theirs)},
-    }
+    """How many times faster one is than the other: more is better."""
+    found = {name: seconds[name] for name in (ours_, theirs)}
+    value = seconds[theirs] / seconds[ours_]
+    return {"what": what, "shape": shape, "value": value, "target": target, "better": "more", "seconds": found}
+
+
+def less(what, shape, value, target, **more):
+    """A value of which less is better."""
+    return {"what": what, "shape": shape, "value": value, "target": target, "better": "less", **more}
 
 
 def bench_memory(shape):
-    """Peak memory beyond inputs and outputs, each formulation in a process of its own."""
-    rows = []
-    for what, mode, target in (("forward", "forward", 0.2), ("forward + backward", "both", 0.2)):
-        peaks = {
-            who: json.loads(in_new_process("peak", who, mode, json.dumps(shape)))["bytes"]
-            for who in ("ours", "patches")
-        }
-        rows.append(
-            {
-                "what": f"{what}, peak extra memory as a share of that of patches",
-                "shape": shape,
-                "value": peaks["ours"] / peaks["patches"],
-                "target": target,
-                "better": "less",
-                "bytes": peaks,
-            }
-        )
-    return rows
-
-
-def measure_peak(who, mode, shape):
-    """The rise of this process's resident memory in the first call of the full batch, sampled by a thread.
-
-    A call with one image comes before, so that the compiler is loaded; what it needs for the new shape counts. Later
-    calls would show nothing: the process keeps what it once had.
-    """
-    import threading
-
+    """Peak memory of tensors beyond inputs and results."""
     import tensorflow as tf
 
     tensors = [tf.constant(array) for array in arrays(shape)]
-    function = forward_and_backward({"ours": ours, "patches": patches_involution}[who], shape[-1])[mode == "both"]
-    arguments = tensors if mode == "both" else tensors[:2]
-    for batch in (1, 2):
-        function(*(tensor[:batch] for tensor in arguments))
-    before, samples, done = resident(), [], threading.Event()
-
-    def sample():
-        while not done.is_set():
-            samples.append(resident())
-            time.sleep(1e-4)
-
-    sampler = threading.Thread(target=sample)
-    sampler.start()
-    results = function(*arguments)
-    done.set()
-    sampler.join()
-    results = sum(result.numpy().nbytes for result in tf.nest.flatten(results))
-    return {"bytes": max([*samples, resident()]) - before - results, "results": results}
-
-
-def resident():
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    both = {"ours": ours, "patches": patches_involution}
+    rows = []
+    for number, what in enumerate(("forward", "forward + backward")):
+        peaks = {}
+        for who, involve in both.items():
+            function, arguments = forward_and_backward(involve, shape[-1])[number], tensors[: 2 + number]
+            results = tf.nest.flatten(function(*arguments))  # compiles
+            results = sum(result.numpy().nbytes for result in results)
+            before = peak_of_tensors(lambda: None)
+            peaks[who] = peak_of_tensors(lambda f=function, a=arguments: f(*a)) - before - results
+        share = peaks["ours"] / peaks["patches"]
+        rows.append(less(f"{what}, peak extra memory as a share of that of patches", shape, share, 0.2, bytes=peaks))
+    return rows
 
 
 def measure_first_call(mode, shape):
@@ -259,9 +136,9 @@ def measure_first_call(mode, shape):
     tf.function(lambda x: x + 1, jit_compile=True)(tf.ones(2))  # XLA itself starts up
 
     def seconds(batch):
-        start = time.perf_counter()
+        start = CLOCK()
         function(*(tensor[:batch] for tensor in tensors))
-        return time.perf_counter() - start
+        return CLOCK() - start
 
     batch = shape[0]
     return {
@@ -272,60 +149,45 @@ def measure_first_call(mode, shape):
 
 
 def bench_first_call(shape):
+    """Compilation: what a first call costs, and that two batch sizes in turn do not compile anew."""
     rows = []
     for what, mode in (("forward", "forward"), ("forward + backward", "both")):
-        found = json.loads(in_new_process("first", mode, json.dumps(shape)))
-        common = {"shape": shape, "better": "less", "seconds": found}
+        found = in_new_process(__file__, "first", mode, json.dumps(shape))
+        share = found["later calls"] / found["first call"]
+        again = f"{what}, later calls as a share of the first, two batch sizes in turn"
         rows += [
-            {"what": f"{what}, seconds of the first call", "value": found["first call"], "target": 3, **common},
-            {
-                "what": f"{what}, later calls as a share of the first, two batch sizes in turn",
-                "value": found["later calls"] / found["first call"],
-                "target": 0.5,
-                **common,
-            },
+            less(f"{what}, seconds of the first call", shape, found["first call"], 3, seconds=found),
+            less(again, shape, share, 0.5, seconds=found),
         ]
     return rows
 
 
-def in_new_process(*arguments):
-    """Run one measurement of this file in a process of its own; return the last line it prints."""
-    command = [sys.executable, __file__, "--measure", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
-
-
-def original_classifier():
-    """The original experiment's network with the original layer's arithmetic, fixed to its sizes when built."""
-    import keras
+def measure_heights(who, shape):
+    """Seconds of the first calls for 120 heights of images, by the operation or by one graph for any size."""
     import tensorflow as tf
 
-    class PatchesInvolution(keras.layers.Layer):
-        def build(self, shape):
-            self.average = keras.layers.AveragePooling2D(1, padding="same")
-            channels = shape[-1]
-            self.generator = keras.Sequential(
-                [
-                    keras.Input(shape[1:]),
-                    keras.layers.Conv2D(channels // 2, 1),
-                    keras.layers.BatchNormalization(),
-                    keras.layers.ReLU(),
-                    keras.layers.Conv2D(9, 1),
-                ]
-            )
-            self.places = shape[1:3]
+    from involution_utils.ops import involution, plain_operations
 
-        def call(self, inputs):
-            rows, columns = self.places
-            kernels = self.generator(self.average(inputs))
-            kernels = tf.reshape(kernels, (-1, rows, columns, 3, 3, 1))
-            return patches_involution(inputs, kernels, 1)
+    inputs, kernels, _ = (tf.constant(array) for array in arrays(shape))
 
-    layers = [keras.Input((32, 32, 3))]
-    for number in (1, 2, 3):
-        layers += [PatchesInvolution(), keras.layers.ReLU()]
-        layers += [keras.layers.MaxPooling2D(2)] if number < 3 else []
-    layers += [keras.layers.Flatten(), keras.layers.Dense(64, activation="relu"), keras.layers.Dense(10)]
-    return keras.Sequential(layers)
+    def plain(x, k):
+        with plain_operations():
+            return involution(x, k)
+
+    specs = [tf.TensorSpec([shape[0], None, *x.shape[2:]]) for x in (inputs, kernels)]
+    function = involution if who == "ours" else tf.function(plain, input_signature=specs)
+    tf.function(lambda x: x + 1, jit_compile=True)(tf.ones(2))  # XLA itself starts up
+    start = CLOCK()
+    for height in range(shape[1] - 119, shape[1] + 1):
+        function(inputs[:, :height], kernels[:, :height])
+    return CLOCK() - start
+
+
+def bench_heights(shape=(4, 160, 32, 3, 4, 1)):
+    """Many sizes: the number of compiled programs is bounded, and so is the time."""
+    found = {who: in_new_process(__file__, "heights", who, json.dumps(shape)) for who in ("ours", "a plain graph")}
+    value = found["ours"] / found["a plain graph"]
+    return [less("120 different heights, times the time of a plain graph", shape, value, 3, seconds=found)]
 
 
 def bench_training_steps(repeats):
@@ -354,6 +216,7 @@ def bench_training_steps(repeats):
             "conv_classifier, all by XLA": step(conv_classifier(), True),
         },
         repeats,
+        CLOCK,
     )
     pairs = [
         (
@@ -397,36 +260,24 @@ def show(row):
     print(f"{row['what']:72} {shape:19} {row['value']:7.2f} {sign} {row['target']:<4} {verdict}", flush=True)
 
 
-def rounded(value):
-    if isinstance(value, dict):
-        return {key: rounded(part) for key, part in value.items()}
-    return float(f"{value:.4g}") if isinstance(value, float) else value
-
-
-def cpu_model():
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-
-
-def version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two repetitions, two shapes; writes nothing")
+    parser.add_argument("--before", type=Path, metavar="FOLDER", help="root of an earlier checkout, to compare with")
+    parser.add_argument("--repeats", type=int, default=15, help="calls that are counted")
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)  # one measurement, in a process of its own
     options = parser.parse_args()
+
+    import involution_utils  # noqa: F401  # quietens TensorFlow's log
+
     if options.measure:
-        kind, *arguments, shape = options.measure
-        measure = {"peak": measure_peak, "first": measure_first_call}[kind]
-        print(json.dumps(measure(*arguments, tuple(json.loads(shape)))))
+        kind, argument, shape = options.measure
+        measure = {"first": measure_first_call, "heights": measure_heights}[kind]
+        print(json.dumps(measure(argument, tuple(json.loads(shape)))))
         return
 
-    repeats, shapes = (2, SHAPES[2:4]) if options.quick else (15, SHAPES)
+    before = of_another_checkout(str(options.before.resolve())) if options.before else None
+    repeats, shapes = (2, SHAPES[2:4]) if options.quick else (options.repeats, SHAPES)
     print(f"{'':72} {'shape':19} {'value':>7}    target", flush=True)
     print("shape: batch x height = width x channels x kernel x groups x stride")
     rows = []
@@ -437,28 +288,30 @@ def main():
             show(each)
 
     for shape in shapes:
-        add(bench_operation(shape, repeats))
-    add(bench_training_steps(repeats))
+        add(bench_operation(shape, repeats, before))
+    for rank, shape in OTHER_RANKS:
+        add(bench_operation(shape, repeats, rank=rank))
     for shape in shapes:
         if shape[3] == 7:
             add(bench_memory(shape))
+    add(bench_heights())
+    add(bench_training_steps(repeats))
+    for shape in shapes:
+        if shape[3] == 7:
             add(bench_first_call(shape))
     print(f"{sum(map(is_met, rows))} of {len(rows)} met")
     if not options.quick:
+        from involution_utils.experiments.record import provenance, save_json
+
         record = {
-            "command": COMMAND,
-            "date": datetime.date.today().isoformat(),
-            "cpu": cpu_model(),
-            "cores": len(os.sched_getaffinity(0)),
-            "python": platform.python_version(),
-            "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy", "torch")},
-            "repeats": repeats,
-            "shape": "batch, height = width, channels, kernel, groups, stride; float32",
+            "command": "make bench",
+            "measured": MEASURED.format(repeats=repeats, cores=cores()),
+            "shape": "batch, size of every spatial axis, channels, kernel, groups, stride; float32",
             "rows": [{**rounded(each), "shape": list(each["shape"]), "met": is_met(each)} for each in rows],
+            **provenance(),
         }
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(record, indent=1) + "\n")
-        print(f"written to results/{RESULTS.name}")
+        save_json(record, RESULTS / "benchmark.json")
+        print("written to results/benchmark.json")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ involution_utils/results/costs.json, which notebook 06 shows.
 
 import argparse
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
 
-from timing import RESULTS, in_new_process, medians, peak_of_tensors, resident, rounded
+from timing import RESULTS, cores, in_new_process, medians, peak_of_tensors, resident, rounded
 
 import involution_utils
 from involution_utils import export, multiply_adds, parameters, small_rednet
@@ -103,11 +102,6 @@ def measure_memory(name):
         "train_memory_mib": round(peak_of_tensors(step) / 2**20, 1),
         "compile_memory_mib": round(compiled / 2**20, 1),
     }
-
-
-def cores():
-    """Count the processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def main():

@@ -56,6 +56,11 @@ def peak_of_tensors(function):
     return tf.config.experimental.get_memory_info("CPU:0")["peak"]
 
 
+def cores():
+    """Count the processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 def rounded(value):
     """Four digits of each float in `value`, a number or a dict of them."""
     if isinstance(value, dict):

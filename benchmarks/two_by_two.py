@@ -4,16 +4,14 @@ Prints the milliseconds of the forward pass and writes `results/two_by_two.json`
 `python benchmarks/two_by_two.py`, on a machine that does nothing else.
 """
 
-import datetime
 import itertools
-import json
-import os
-import platform
 
-import bench
+import forms
+from timing import RESULTS, medians, rounded
 
-RECORD = bench.RESULTS.with_name("two_by_two.json")
-SHAPES = [shape for shape in bench.SHAPES if shape[-1] == 1]
+from involution_utils.experiments.record import provenance, save_json
+
+SHAPES = [shape for shape in forms.SHAPES if shape[-1] == 1]
 
 
 def shifts_involution(inputs, kernels, stride):
@@ -35,36 +33,32 @@ def measure(shape, repeats):
     import numpy as np
     import tensorflow as tf
 
-    inputs, kernels, _ = (tf.constant(array) for array in bench.arrays(shape))
+    inputs, kernels, _ = (tf.constant(array) for array in forms.arrays(shape))
     functions = {}
     for (form, involve), xla in itertools.product(
-        {"patches": bench.patches_involution, "shifts": shifts_involution}.items(), (False, True)
+        {"patches": forms.patches_involution, "shifts": shifts_involution}.items(), (False, True)
     ):
         compiled = tf.function(lambda x, k, involve=involve: involve(x, k, 1), jit_compile=xla)
         functions[form + (", XLA" if xla else "")] = lambda compiled=compiled: compiled(inputs, kernels)
     first, *others = (function().numpy() for function in functions.values())
     for other in others:
         np.testing.assert_allclose(other, first, rtol=1e-3, atol=1e-3)
-    return bench.medians(functions, repeats)
+    return medians(functions, repeats)
 
 
 def main():
     rows = []
     for shape in SHAPES:
-        rows.append({"shape": list(shape), "seconds": bench.rounded(measure(shape, 15))})
+        rows.append({"shape": list(shape), "seconds": rounded(measure(shape, 15))})
         print(*shape, *(f"{name} {1000 * value:.3g} ms;" for name, value in rows[-1]["seconds"].items()), flush=True)
     record = {
         "command": "python benchmarks/two_by_two.py",
-        "date": datetime.date.today().isoformat(),
-        "cpu": bench.cpu_model(),
-        "cores": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
-        "versions": {name: bench.version(name) for name in ("tensorflow", "keras", "numpy")},
         "shape": "batch, height = width, channels, kernel, groups, stride; float32, forward pass",
         "rows": rows,
+        **provenance(),
     }
-    RECORD.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"written to results/{RECORD.name}")
+    save_json(record, RESULTS / "two_by_two.json")
+    print("written to results/two_by_two.json")
 
 
 if __name__ == "__main__":
