@@ -6,7 +6,9 @@ earlier checkout, compares with the operation of that one, too.
 """
 
 import argparse
+import functools
 import json
+import statistics
 import time
 from pathlib import Path
 
@@ -30,7 +32,7 @@ MEASURED = (
 CLOCK = time.process_time
 
 
-def bench_operation(shape, repeats, before=None, rank=2):
+def bench_operation(shape, repeats, rank=2):
     """All rows of one shape."""
     import numpy as np
     import tensorflow as tf
@@ -52,10 +54,6 @@ def bench_operation(shape, repeats, before=None, rank=2):
         "patches, both": lambda: patches_both(*tensors),
         "copy": lambda: tf.raw_ops.Neg(x=large),  # reads and writes every byte once
     }
-    if before:
-        earlier_forward, earlier_both = forward_and_backward(before, stride)
-        functions["before, forward"] = lambda: earlier_forward(*tensors[:2])
-        functions["before, both"] = lambda: earlier_both(*tensors)
     if rank == 2 and (torch_functions := torch_forward_and_backward(shape, data)):
         functions |= {"torch, forward": torch_functions[0], "torch, both": torch_functions[1]}
     for ours_, theirs in zip(our_both(*tensors), patches_both(*tensors), strict=True):
@@ -68,10 +66,6 @@ def bench_operation(shape, repeats, before=None, rank=2):
         rows.append(
             row(f"{axes}{what}, times faster than patches", shape, seconds, f"patches, {name}", f"ours, {name}", 10)
         )
-        if before:
-            share = seconds[f"ours, {name}"] / seconds[f"before, {name}"]
-            found = {key: seconds[key] for key in (f"ours, {name}", f"before, {name}")}
-            rows.append(less(f"{what}, share of the time before", shape, share, 1.05, seconds=found))
         if f"torch, {name}" in seconds:
             rows.append(
                 row(f"{what}, times faster than PyTorch's unfold", shape, seconds, f"torch, {name}", f"ours, {name}", 4)
@@ -92,6 +86,34 @@ def bench_operation(shape, repeats, before=None, rank=2):
             bandwidth_gb_per_s=bandwidth / 1e9,
         ),
     ]
+
+
+def measure_before(folder, shapes):
+    """Seconds of the operation and of that of an earlier checkout, the two alone in turn."""
+    import tensorflow as tf
+
+    both, found = {"ours": ours, "before": of_another_checkout(folder)}, []
+    for shape in shapes:
+        tensors = [tf.constant(array) for array in arrays(shape)]
+        for number in (0, 1):  # forward; forward and backward
+            functions = {
+                who: functools.partial(forward_and_backward(involve, shape[-1])[number], *tensors[: 2 + number])
+                for who, involve in both.items()
+            }
+            found.append(medians(functions, 30, CLOCK))
+    return found
+
+
+def bench_before(shapes, folder, processes=5):
+    """The share of the time before; where a process happens to put its tensors changes it, so take several."""
+    found = [in_new_process(__file__, "before", folder, json.dumps(shapes)) for _ in range(processes)]
+    rows = []
+    for number, measured in enumerate(zip(*found, strict=True)):
+        what, shape = ("forward", "forward + backward")[number % 2], shapes[number // 2]
+        share = statistics.median(each["ours"] / each["before"] for each in measured)
+        seconds = {who: statistics.median(each[who] for each in measured) for who in ("ours", "before")}
+        rows.append(less(f"{what}, share of the time before", shape, share, 1.05, seconds=seconds))
+    return rows
 
 
 def row(what, shape, seconds, theirs, ours_, target):
@@ -272,11 +294,10 @@ def main():
 
     if options.measure:
         kind, argument, shape = options.measure
-        measure = {"first": measure_first_call, "heights": measure_heights}[kind]
+        measure = {"first": measure_first_call, "heights": measure_heights, "before": measure_before}[kind]
         print(json.dumps(measure(argument, tuple(json.loads(shape)))))
         return
 
-    before = of_another_checkout(str(options.before.resolve())) if options.before else None
     repeats, shapes = (2, SHAPES[2:4]) if options.quick else (options.repeats, SHAPES)
     print(f"{'':72} {'shape':19} {'value':>7}    target", flush=True)
     print("shape: batch x height = width x channels x kernel x groups x stride")
@@ -288,7 +309,9 @@ def main():
             show(each)
 
     for shape in shapes:
-        add(bench_operation(shape, repeats, before))
+        add(bench_operation(shape, repeats))
+    if options.before:
+        add(bench_before(shapes, str(options.before.resolve())))
     for rank, shape in OTHER_RANKS:
         add(bench_operation(shape, repeats, rank=rank))
     for shape in shapes:
