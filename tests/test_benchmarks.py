@@ -55,3 +55,35 @@ def test_costs_are_there_for_every_operator_of_the_lab():
         assert times[0] > 0
         assert row["onnx_1_ms"] is None or 0 < row["onnx_1_ms"] < row["onnx_256_ms"]
         assert min(row["train_memory_mib"], row["compile_memory_mib"]) > 1
+
+
+def test_the_benchmark_holds_what_is_promised_of_the_operation():
+    rows = json.loads((RESULTS / "benchmark.json").read_text())["rows"]
+    faster = "forward + backward, times faster than patches"
+    by_rank = [sum(row["what"] == prefix + faster for row in rows) for prefix in ("", "1-D, ", "3-D, ")]
+    assert by_rank == [6, 1, 1]
+    for row in rows:
+        assert row["met"] == (
+            row["value"] <= row["target"] if row["better"] == "less" else row["value"] >= row["target"]
+        )
+        if row["what"].endswith(faster):
+            assert row["value"] >= 10
+        if row["what"].startswith("120 different heights"):
+            assert row["value"] <= 3
+
+
+def test_an_earlier_checkout_stands_beside_this_one():
+    forms = pytest.importorskip("forms")
+    names = {name: module for name, module in sys.modules.items() if name.startswith("involution_utils")}
+    other = forms.of_another_checkout(str(ROOT))
+    assert {name: module for name, module in sys.modules.items() if name.startswith("involution_utils")} == names
+    inputs, kernels, _ = forms.arrays((2, 5, 4, 3, 2, 2))
+    assert (other(inputs, kernels, 2).numpy() == forms.ours(inputs, kernels, 2).numpy()).all()
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_patches_are_the_same_operation(rank):
+    forms = pytest.importorskip("forms")
+    inputs, kernels, _ = forms.arrays((2, 6, 4, 3, 2, 2), rank)
+    found = forms.patches_involution(inputs, kernels, 2)
+    assert abs(found - forms.ours(inputs, kernels, 2)).numpy().max() < 1e-5
