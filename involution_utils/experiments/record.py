@@ -139,37 +139,32 @@ def load_records(experiment: str, folder: str | os.PathLike | None = None, **fie
         A list of `Record`, empty if there is none.
 
     """
-    place = (Path(folder) if folder else SHIPPED) / experiment
-    if not place.is_dir():
-        return []
-    found = [Record.from_dict(_content(path)) for path in place.iterdir() if _is_record(path.name)]
+    found = [Record.from_dict(content) for content in _contents(experiment, folder, r"-seed\d+-[0-9a-f]{8}\.json$")]
     found = [record for record in found if all(_value(record.run, name) == value for name, value in fields.items())]
     return sorted(found, key=lambda record: (record.run.seed, record.run.file_name))
 
 
-def _content(path):
-    try:
-        content = json.loads(path.read_text())
-    except ValueError as error:
-        raise checks.ParameterError(
-            f"the record {path} is damaged: {error}; remove it, and the same command makes it anew"
-        ) from None
-    return content
+def load_measurements(experiment: str, folder: str | os.PathLike | None = None) -> list[dict[str, Any]]:
+    """Return the records of an experiment whose runs are not `Run`s (toy tasks, lesions), as plain values."""
+    return _contents(experiment, folder, r"\.json$")
 
 
-def _is_record(name):
-    return name.endswith(".json") and re.search(r"-seed\d+-[0-9a-f]{8}\.json$", name) is not None
+def _contents(experiment, folder, names):
+    """Return what the files of an experiment with such names hold, in the order of the names."""
+    place, found = (Path(folder) if folder else SHIPPED) / experiment, []
+    for path in sorted(place.iterdir(), key=lambda path: path.name) if place.is_dir() else []:
+        if re.search(names, path.name):
+            try:
+                found.append(json.loads(path.read_text()))
+            except ValueError as error:
+                raise checks.ParameterError(
+                    f"the record {path} is damaged: {error}; remove it, and the same command makes it anew"
+                ) from None
+    return found
 
 
 def _value(run, name):
     return run.arguments.get(name) if name not in Run.__dataclass_fields__ else getattr(run, name)
-
-
-def load_measurements(experiment: str, folder: str | os.PathLike | None = None) -> list[dict[str, Any]]:
-    """Return the records of an experiment whose runs are not `Run`s (toy tasks, lesions), as plain values."""
-    place = (Path(folder) if folder else SHIPPED) / experiment
-    paths = sorted(place.iterdir(), key=lambda path: path.name) if place.is_dir() else []
-    return [_content(path) for path in paths if path.name.endswith(".json")]
 
 
 def load_results(pattern: str, at_least: int = 1) -> list[Any]:
