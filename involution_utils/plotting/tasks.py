@@ -1,5 +1,8 @@
 """Figures of other tasks than classifying images: labels of pixels, signals and the kernels along them, clips."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
@@ -10,7 +13,12 @@ from involution_utils.plotting.base import OKABE_ITO, bare, color_scale, panels,
 
 
 @styled
-def label_maps(named, class_names, columns=None, size=1.3):
+def label_maps(
+    named: Mapping[str, Sequence[np.ndarray]],
+    class_names: Sequence[str],
+    columns: Sequence[str] | None = None,
+    size: float = 1.3,
+) -> Figure:
     """Draw images and maps of labels, one row per name, with a legend of the classes.
 
     Args:
@@ -32,7 +40,9 @@ def label_maps(named, class_names, columns=None, size=1.3):
     for row, (name, arrays) in zip(axes, named.items(), strict=True):
         row[0].set_ylabel(name)
         for axis, array in zip(row, arrays, strict=True):
-            limits = {} if np.ndim(array) == 3 else {"cmap": ListedColormap(colors), "vmin": -0.5, "vmax": 7.5}
+            limits: dict[str, Any] = (
+                {} if np.ndim(array) == 3 else {"cmap": ListedColormap(colors), "vmin": -0.5, "vmax": 7.5}
+            )
             axis.imshow(array, **limits)
     for axis, title in zip(axes[0], columns or (), strict=False):
         axis.set_title(title)
@@ -42,7 +52,7 @@ def label_maps(named, class_names, columns=None, size=1.3):
 
 
 @styled
-def signal(named, kernels=None, label=""):
+def signal(named: Mapping[str, Sequence[float]], kernels: np.ndarray | None = None, label: str = "") -> Figure:
     """Draw curves over one axis, and below them the kernel of every step as a column of colors.
 
     Args:
@@ -54,7 +64,9 @@ def signal(named, kernels=None, label=""):
     rows = [2.4] if kernels is None else [2.4, 1]
     axes = figure.subplots(len(rows), 1, sharex=True, height_ratios=rows, squeeze=False)[:, 0]
     for number, (name, values) in enumerate(named.items()):
-        style = {"color": "0.7", "lw": 0.8} if number == 0 else {"color": OKABE_ITO[(7, 5, 0, 2)[(number - 1) % 4]]}
+        style: dict[str, Any] = (
+            {"color": "0.7", "lw": 0.8} if number == 0 else {"color": OKABE_ITO[(7, 5, 0, 2)[(number - 1) % 4]]}
+        )
         axes[0].plot(values, label=name, **({"lw": 1.2} | style))
     axes[0].set(ylabel=label, xlim=(-0.5, len(values) - 0.5))
     axes[0].legend(frameon=False, ncols=len(named), loc="lower center", bbox_to_anchor=(0.5, 1))
@@ -69,7 +81,7 @@ def signal(named, kernels=None, label=""):
 
 
 @styled
-def clips(named, every=1, size=0.95):
+def clips(named: Mapping[str, np.ndarray], every: int = 1, size: float = 0.95) -> Figure:
     """Draw clips as strips of frames, one row per clip.
 
     Args:
