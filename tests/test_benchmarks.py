@@ -1,5 +1,6 @@
 """How the benchmarks measure, and that the records they left are whole."""
 
+import importlib
 import json
 import sys
 import time
@@ -13,7 +14,7 @@ from involution_utils.experiments.lab import OPERATORS
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
-timing = pytest.importorskip("timing")
+timing, forms = map(importlib.import_module, ("timing", "forms"))
 RESULTS = Path(involution_utils.__file__).parent / "results"
 
 
@@ -74,7 +75,6 @@ def test_the_benchmark_holds_what_is_promised_of_the_operation():
 
 
 def test_an_earlier_checkout_stands_beside_this_one():
-    forms = pytest.importorskip("forms")
     names = {name: module for name, module in sys.modules.items() if name.startswith("involution_utils")}
     other = forms.of_another_checkout(str(ROOT))
     assert {name: module for name, module in sys.modules.items() if name.startswith("involution_utils")} == names
@@ -84,7 +84,6 @@ def test_an_earlier_checkout_stands_beside_this_one():
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_patches_are_the_same_operation(rank):
-    forms = pytest.importorskip("forms")
     inputs, kernels, _ = forms.arrays((2, 6, 4, 3, 2, 2), rank)
     found = forms.patches_involution(inputs, kernels, 2)
     assert abs(found - forms.ours(inputs, kernels, 2)).numpy().max() < 1e-5
