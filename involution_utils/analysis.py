@@ -45,9 +45,6 @@ def multiply_adds(model: keras.Model) -> int:
     return total
 
 
-RULES = {"width": None, "parameters": parameters, "multiply_adds": multiply_adds, "time": None}
-
-
 def match_width(operator: str, quantity: Callable[[keras.Model], int], target: int, **arguments: Any) -> float:
     """Find the `width` at which a `small_rednet` comes closest to a number of parameters or multiply-adds.
 
@@ -69,29 +66,6 @@ def match_width(operator: str, quantity: Callable[[keras.Model], int], target: i
         middle = (low + high) // 2
         low, high = (low, middle) if found(middle) > target else (middle, high)
     return min((low, high), key=lambda hundredths: abs(found(hundredths) - target)) / 100
-
-
-def matched_widths(rule: str, **arguments: Any) -> dict[str, float]:
-    """Find the widths with which a `small_rednet` of each operator is compared under `rule`.
-
-    Args:
-        rule: "width" or "time", the same width for all; "parameters" or "multiply_adds", those of the involution's
-            network come as close as widths in steps of 0.01 allow.
-        **arguments: Further arguments of `small_rednet`.
-
-    Returns:
-        A dict from "involution", "depthwise" and "convolution" to a width; that of the involution is 1.
-
-    Raises:
-        ParameterError: If `rule` is none of the four.
-    """
-    quantity = RULES[checks.choice("rule", rule, RULES)]
-    widths = dict.fromkeys(("involution", "depthwise", "convolution"), 1.0)
-    if quantity:
-        target = quantity(small_rednet(operator="involution", **arguments))
-        for operator in ("depthwise", "convolution"):
-            widths[operator] = match_width(operator, quantity, target, **arguments)
-    return widths
 
 
 def involutions(model: keras.Model) -> list[Involution2D]:

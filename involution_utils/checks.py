@@ -19,7 +19,7 @@ MAX_SEED = 2**32 - 1  # the largest that NumPy's global generator takes
 
 # Each choice of the package, written once.
 DATASETS = ("auto", "cifar10", "shapes")
-RULES = ("width", "parameters", "multiply_adds", "time")
+OPERATORS = ("involution", "depthwise", "static", "attention", "convolution", "pooling", "identity")  # of small_rednet
 RECIPES = ("adam", "augmented")
 DATA_FORMATS = ("channels_last", "channels_first")
 

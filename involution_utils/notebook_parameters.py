@@ -45,8 +45,7 @@ def _divisor(name: str, value: Any, of: tuple[int, ...] = (32, 64, 80)) -> int:
 _ALL_IMAGES = partial(_none_or, "all images")
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "dataset": partial(checks.choice, allowed=checks.DATASETS),
-    "rule": partial(checks.choice, allowed=checks.RULES),
-    "normalization": partial(checks.choice, allowed=("batch", "none")),
+    "operator": partial(checks.choice, allowed=checks.OPERATORS),
     "epochs": _none_or("the data set's default", checks.whole_number),
     "live_epochs": checks.whole_number,
     "batch_size": partial(checks.whole_number, most=50_000),

@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 
 from involution_utils.analysis import (
-    RULES,
     effective_rank,
     explained_by_brightness,
     layer_kernels,
     lesioned,
-    matched_widths,
+    match_width,
     multiply_adds,
     parameters,
     reestimate_normalization,
@@ -59,24 +58,13 @@ def test_multiply_adds_are_those_counted_by_hand():
     assert multiply_adds(model) == 20 * 9 * 16 * 32 + 6 * 9 * 32 + involution + local_attention + 192 * 10
 
 
-@pytest.mark.parametrize("rule", ["parameters", "multiply_adds"])
-def test_no_width_comes_closer_than_the_matched_one(rule):
-    quantity, widths = RULES[rule], matched_widths(rule)
+@pytest.mark.parametrize(("operator", "quantity"), [("depthwise", multiply_adds), ("convolution", parameters)])
+def test_no_width_comes_closer_than_the_matched_one(operator, quantity):
     target = quantity(small_rednet())
-    for operator in ("depthwise", "convolution"):
-        off = {
-            n: abs(quantity(small_rednet(operator=operator, width=n / 100)) - target)
-            for n in range(round(100 * widths[operator]) - 4, round(100 * widths[operator]) + 5)
-        }
-        assert off[round(100 * widths[operator])] == min(off.values())
-
-
-def test_equal_width_is_equal_and_other_rules_are_refused():
-    assert set(matched_widths("width").values()) == {1.0}
-    with pytest.raises(
-        ValueError, match=r'`rule` must be "width", "parameters", "multiply_adds" or "time". Received: rule='
-    ):
-        matched_widths("fair")
+    width = round(100 * match_width(operator, quantity, target))
+    near = range(width - 4, width + 5)
+    off = {n: abs(quantity(small_rednet(operator=operator, width=n / 100)) - target) for n in near}
+    assert off[width] == min(off.values())
 
 
 def test_layer_kernels_of_a_residual_network_are_those_that_make_its_outputs():

@@ -1,6 +1,7 @@
 """Experiments: a run judges itself, a record survives the file, what is declared is there, and the statistics."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from involution_utils.data import load_dataset
 from involution_utils.experiments import EXPERIMENTS, Record, Run, load_measurements, load_records, make
 from involution_utils.experiments.execution import execute
 from involution_utils.experiments.experiment import Experiment
-from involution_utils.experiments.lab import OPERATORS
+from involution_utils.experiments.lab import CONTRASTS, OPERATORS, by_operator
 from involution_utils.experiments.lesions import LesionRun
 from involution_utils.experiments.record import SHIPPED, save_json
 from involution_utils.models import MODELS, small_rednet
@@ -208,6 +209,27 @@ def test_the_controls_of_the_lab_have_the_parameters_they_are_matched_to():
     assert OPERATORS["depthwise, wide"]["width"] == match_width("depthwise", parameters, per_channel)
     shared = parameters(small_rednet(**OPERATORS["involution"]))
     assert OPERATORS["convolution, narrow"]["width"] == match_width("convolution", parameters, shared)
+
+
+def test_what_is_compared_stands_in_the_declaration():
+    text = (Path(experiments.__file__).parent / "DECLARATION.md").read_text()
+    planned = " ".join(text.split("**Planned contrasts")[1].split("Each is a Welch test")[0].split())
+    said = {"depthwise, wide": "the depthwise network widened", "convolution, narrow": "convolution narrowed"}
+    said |= {"convolution": "convolution at equal"}
+    for number, (one, other) in enumerate(CONTRASTS, start=1):
+        assert f"({number}) {one} less {said.get(other, other)}" in planned
+    assert f"({len(CONTRASTS) + 1})" not in planned
+
+
+def test_records_are_sorted_by_their_operator():
+    runs = [Run(experiment="x", model="small_rednet", arguments=OPERATORS[name]) for name in ("convolution", "static")]
+    other = Run(experiment="x", model="conv_classifier")
+    found = by_operator(Record(run, 0.5, {}, {}) for run in (*runs, other))
+    assert list(found) == list(OPERATORS)
+    assert {name: [each.run for each in group] for name, group in found.items() if group} == {
+        "static": [runs[1]],
+        "convolution": [runs[0]],
+    }
 
 
 # Statistics

@@ -49,15 +49,17 @@ def run_cells(monkeypatch):
     InteractiveShell.clear_instance()
 
 
+OPERATORS = '"involution", "depthwise", "static", "attention", "convolution", "pooling" or "identity"'
+
+
 @pytest.mark.parametrize(
     ("name", "value", "right"),
     [
         ("dataset", "imagenet", '"auto", "cifar10" or "shapes"'),
         ("dataset", None, '"auto", "cifar10" or "shapes"'),
-        ("rule", "flops", '"width", "parameters", "multiply_adds" or "time"'),
-        ("normalization", "layer", '"batch" or "none"'),
-        ("normalization", None, '"batch" or "none"'),
-        ("normalization", np.zeros(2), '"batch" or "none"'),
+        ("operator", "transformer", OPERATORS),
+        ("operator", None, OPERATORS),
+        ("operator", np.zeros(2), OPERATORS),
         ("epochs", 0, "None (the data set's default) or a whole number of at least 1"),
         ("epochs", "ten", "None (the data set's default) or a whole number of at least 1"),
         ("epochs", 1.5, "None (the data set's default) or a whole number of at least 1"),
@@ -86,7 +88,7 @@ def test_a_wrong_value_is_named_with_what_is_right(name, value, right):
 
 def test_right_values_pass_numpy_numbers_too(tmp_path):
     check_parameters(epochs=None, train_size=None, seed=2**32 - 1, output_dir=str(tmp_path / "new" / "folder"))
-    check_parameters(epochs=np.int64(5), kernel_size=np.int32(31), reduction_ratio=np.uint8(4), normalization="none")
+    check_parameters(epochs=np.int64(5), kernel_size=np.int32(31), reduction_ratio=np.uint8(4), operator="static")
     for divisor in (1, 2, 4, 8, 16, np.int64(16)):
         check_parameters(group_channels=divisor)
 

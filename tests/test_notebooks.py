@@ -88,14 +88,13 @@ def test_the_comparison_bites(tmp_path):
         ("03_training", {"dataset": "imagenet"}, "`dataset` must be"),
         ("04_kernels", {"dataset": "shapes", "test_size": 5000}, "test_size"),
         ("03_training", {"dataset": "shapes", "train_size": 20_000}, "train_size"),
-        ("06_fair_comparison", {"rule": "flops"}, '`rule` must be "width", "parameters", "multiply_adds" or "time"'),
+        ("06_fair_comparison", {"operator": "flops"}, '`operator` must be "involution", "depthwise", "static"'),
         ("01_convolution", {"sede": 3}, "there is no parameter `sede`. Did you mean `seed`?"),
         ("03_training", {"epoch": 3}, "there is no parameter `epoch`. Did you mean `epochs`?"),
         ("03_training", {"output_dir": "out.ipynb"}, "`output_dir` must be a folder, and out.ipynb is a file"),
         ("05_self_attention", {"seed": 2**32}, "`seed` must be a whole number from 0 to 4,294,967,295"),
         ("06_fair_comparison", {"group_channels": 7}, "`group_channels` must be"),
         ("06_fair_comparison", {"kernel_size": "5"}, "`kernel_size` must be an odd whole number"),
-        ("06_fair_comparison", {"normalization": None}, '`normalization` must be "batch" or "none"'),
     ],
 )
 def test_wrong_parameters_stop_in_the_first_cells_with_one_sentence(name, parameters, sentence, tmp_path):

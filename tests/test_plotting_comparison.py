@@ -1,20 +1,89 @@
-"""Figures of networks compared."""
+"""Figures of networks compared: each draws the numbers that it was given, where they belong."""
 
 import numpy as np
 import pytest
+from matplotlib.container import ErrorbarContainer
 
 from involution_utils import plotting
+from involution_utils.plotting import OKABE_ITO
 
 
-def test_trade_offs_put_each_operator_at_its_costs_and_its_mean():
-    def runs(accuracies, **costs):
-        fixed = {"epochs": 3, "train_images": 130, "batch_size": 64, "seconds_per_step": 2.0}
-        return [fixed | costs | {"test_accuracy": accuracy} for accuracy in accuracies]
+def extent(values):
+    return np.mean(values), min(values), max(values)
 
-    first = runs([0.1, 0.3], trainable_parameters=10, multiply_adds=20, peak_memory_mib=30)
-    second = runs([0.5, 0.7], trainable_parameters=40, multiply_adds=50, peak_memory_mib=60)
-    table = {"width": {"one": first, "two": second}}
-    figure = plotting.trade_offs(table, lambda a: (np.mean(a), min(a), max(a)))
-    points = [[bar.lines[0].get_xydata()[0].tolist() for bar in axis.containers] for axis in figure.axes]
-    expected = [(10, 40), (20, 50), (18, 18), (30, 60)]  # 3 epochs of 3 steps of 2 s
-    assert points == [[[x, pytest.approx(0.2)], [other, pytest.approx(0.6)]] for x, other in expected]
+
+def bars(axis):
+    """The points of an axis's error bars with the ends of their bars."""
+    containers = [each for each in axis.containers if isinstance(each, ErrorbarContainer)]
+    ends = [each.lines[2][0].get_segments()[0] for each in containers]
+    return [(*each.lines[0].get_xydata()[0], *end[:, 1]) for each, end in zip(containers, ends, strict=True)]
+
+
+def test_cell_means_stand_above_their_column_with_every_run_beside_them():
+    table = {"one": {"left": [0.1, 0.3], "right": [0.5]}, "other": {"left": [0.2], "right": [0.4, 0.6, 0.8]}}
+    (axis,) = plotting.cell_means(table, extent, "accuracy").axes
+    found = [(round(x), *rest) for x, *rest in bars(axis)]
+    assert found == [
+        (0, pytest.approx(0.2), 0.1, pytest.approx(0.3)),
+        (1, 0.5, 0.5, 0.5),
+        (0, 0.2, 0.2, 0.2),
+        (1, pytest.approx(0.6), pytest.approx(0.4), pytest.approx(0.8)),
+    ]
+    runs = sorted(value for line in axis.lines if line.get_alpha() for value in line.get_ydata())
+    assert runs == sorted(v for cells in table.values() for values in cells.values() for v in values)
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["left", "right"]
+    joined = {line.get_label(): line.get_ydata().tolist() for line in axis.lines if line.get_label() in table}
+    assert joined == {"one": pytest.approx([0.2, 0.5]), "other": pytest.approx([0.2, 0.6])}
+
+
+def test_a_forest_has_a_row_per_estimate_and_fills_the_findings():
+    estimates = {"a": (0.2, 0.1, 0.3, 0.01), "b": (-0.1, -0.4, 0.2, 0.5)}
+    (axis,) = plotting.forest(estimates, "difference", ["a"]).axes
+    zero, *drawn = axis.lines
+    assert set(zero.get_xdata()) == {0}
+    intervals, points = drawn[::2], drawn[1::2]
+    assert [(*line.get_xdata(), line.get_ydata()[0]) for line in intervals] == [(0.1, 0.3, 0), (-0.4, 0.2, 1)]
+    assert [(line.get_xdata()[0], line.get_markerfacecolor()) for line in points] == [
+        (0.2, OKABE_ITO[0]),
+        (-0.1, "white"),
+    ]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
+
+
+def test_seed_lines_are_deviations_from_the_mean():
+    (axis,) = plotting.seed_lines({"a": [1, 2, 6], "b": [5, 5, 5]}, "deviation").axes
+    found = {line.get_label(): line.get_ydata().tolist() for line in axis.lines[1:]}
+    assert found == {"a": [-2, -1, 3], "b": [0, 0, 0]}
+
+
+def test_learning_curves_show_each_run_and_the_mean_with_their_number():
+    groups = {"a": [[0.1, 0.2], [0.3, 0.6]], "b": [[0.5, 0.7, 0.8]]}
+    (axis,) = plotting.learning_curves(groups, "accuracy").axes
+    found = {line.get_label(): (line.get_xdata().tolist(), line.get_ydata().tolist()) for line in axis.lines}
+    assert found["a (2)"] == ([1, 2], pytest.approx([0.2, 0.4]))
+    assert found["b (1)"] == ([1, 2, 3], [0.5, 0.7, 0.8])
+    assert [line.get_ydata().tolist() for line in axis.lines[:2]] == groups["a"]
+
+
+def test_trade_offs_put_each_network_at_its_costs_and_its_mean():
+    accuracies = {"one": [0.1, 0.3], "two": [0.5, 0.7]}
+    costs = {"parameters": {"one": 10, "two": 40}, "ms": {"one": 0.5, "two": 7}, "MiB": {"one": 300, "two": 60}}
+    figure = plotting.trade_offs(accuracies, costs, extent)
+    for axis, (cost, values) in zip(figure.axes, costs.items(), strict=False):
+        assert axis.get_xlabel() == cost
+        assert bars(axis) == [
+            (values["one"], pytest.approx(0.2), pytest.approx(0.1), pytest.approx(0.3)),
+            (values["two"], pytest.approx(0.6), pytest.approx(0.5), pytest.approx(0.7)),
+        ]
+        assert [(text.get_text(), text.xy[0]) for text in axis.texts] == [("1", values["one"]), ("2", values["two"])]
+    assert not figure.axes[3].axison
+
+
+def test_strips_have_a_panel_per_group_and_a_row_per_name():
+    groups = {"first_task": {"a": [0.1, 0.2], "b": [1.0]}, "second": {"a": [0.5], "b": [2.0, 3.0]}}
+    figure = plotting.strips(groups, "error")
+    assert [axis.get_title() for axis in figure.axes] == ["first task", "second"]
+    for axis, named in zip(figure.axes, groups.values(), strict=True):
+        assert [line.get_xdata().tolist() for line in axis.lines] == list(named.values())
+        assert [round(line.get_ydata().mean()) for line in axis.lines] == [0, 1]
+        assert axis.get_xscale() == "log"

@@ -7,6 +7,8 @@ from involution_utils.exercises.convolution import (
 )
 from involution_utils.exercises.fair_comparison import (
     check_conv2d_multiply_adds,
+    check_effects,
+    check_holm,
     check_operator_parameters,
     check_paired_interval,
 )
@@ -53,8 +55,10 @@ __all__ = [
     "check_conv2d_multiply_adds",
     "check_dense_parameters",
     "check_effective_rank",
+    "check_effects",
     "check_fair_head",
     "check_group_of_channel",
+    "check_holm",
     "check_interval",
     "check_involution",
     "check_involution_parameters",

@@ -120,3 +120,80 @@ def check_conv2d_multiply_adds(answer: Any) -> Verdict:
     return judge(
         answer, cases, conv2d_multiply_adds, "positions of the output, times the weights of the kernels.", mistakes
     )
+
+
+def check_effects(answer: Any) -> Verdict:
+    """Check `effects(static, depthwise, involution, per_channel)`.
+
+    Args:
+        answer: function of four lists of accuracies, the cells of the factorial, perhaps of different lengths, that
+            returns the estimates (generation, sharing, interaction).
+    """
+
+    def effects(static, depthwise, involution, per_channel, *, mean=np.mean):
+        s, d, i, p = (mean(cell) for cell in (static, depthwise, involution, per_channel))
+        return (i + p - s - d) / 2, (d + p - s - i) / 2, p - d - i + s
+
+    def pooled(s, d, i, p):
+        sums = np.mean(i + p) - np.mean(s + d), np.mean(d + p) - np.mean(s + i)
+        return *sums, effects(s, d, i, p)[2]
+
+    mistakes = {
+        "a main effect averages the two cells of a level: halve their sum.": (
+            lambda *cells: np.multiply(effects(*cells), (2, 2, 1))
+        ),
+        "average the means of two cells, not all of their runs at once: a cell with more runs would count for more.": (
+            pooled
+        ),
+        "the interaction is the difference of two differences; it is not halved here.": (
+            lambda *cells: np.multiply(effects(*cells), (1, 1, 0.5))
+        ),
+        "generation is generated less static kernels.": lambda *cells: np.multiply(effects(*cells), (-1, 1, 1)),
+        "sharing is one kernel per channel less shared ones.": lambda *cells: np.multiply(effects(*cells), (1, -1, 1)),
+        "the interaction is what generation gains per channel less what it gains where 16 share a kernel.": (
+            lambda *cells: np.multiply(effects(*cells), (1, 1, -1))
+        ),
+        "generation and sharing are exchanged.": lambda s, d, i, p: effects(s, i, d, p),
+        "take the mean of each cell, not its median.": lambda *cells: effects(*cells, mean=np.median),
+    }
+    cases = [([0.6, 0.65, 0.61], [0.7, 0.72], [0.58, 0.64, 0.59, 0.57], [0.69, 0.73, 0.77])]
+    cases += [([0.5], [0.4], [0.3], [0.9]), ([0.1, 0.2, 0.6], [0.2, 0.3, 0.9], [0.3, 0.3, 0.4], [0.4, 0.5, 0.8])]
+    return judge(answer, cases, effects, "a table of four means holds all three.", mistakes)
+
+
+def check_holm(answer: Any) -> Verdict:
+    """Check `my_holm(p_values)`.
+
+    Args:
+        answer: function of a list of p-values that returns the list of those adjusted by Holm's method, in the same
+            order.
+    """
+
+    def my_holm(p_values, *, factor=lambda rank, n: n - rank, running=np.maximum.accumulate, cap=1.0, back=True):
+        order, n = np.argsort(p_values, kind="stable"), len(p_values)
+        adjusted = np.minimum(running([factor(rank, n) * p_values[i] for rank, i in enumerate(order)]), cap)
+        return adjusted[np.argsort(order)] if back else adjusted
+
+    def hochberg(values):
+        return np.minimum.accumulate(values[::-1])[::-1]
+
+    mistakes = {
+        "only the smallest p-value is multiplied by their number; the next by one less, and so on.": (
+            lambda p: my_holm(p, factor=lambda rank, n: n)
+        ),
+        "along the order of size, no adjusted value may be smaller than the one before it.": (
+            lambda p: my_holm(p, running=np.asarray)
+        ),
+        "a p-value is at most 1.": lambda p: my_holm(p, cap=np.inf),
+        "return the adjusted values in the order in which the p-values came.": lambda p: my_holm(p, back=False),
+        "the smallest p-value gets the largest factor.": lambda p: my_holm(p, factor=lambda rank, n: rank + 1),
+        "this is the method of Benjamini and Hochberg, which bounds the share of false findings.": (
+            lambda p: my_holm(p, factor=lambda rank, n: n / (rank + 1), running=hochberg)
+        ),
+        "this is Hochberg's step-up method, which takes minima from the largest p-value on.": (
+            lambda p: my_holm(p, running=hochberg)
+        ),
+        "these are the p-values as they came.": lambda p: list(p),
+    }
+    cases = [([0.01, 0.04, 0.03, 0.005],), ([0.9, 0.6],), ([0.02],), ([0.03, 0.001, 0.0131, 0.4, 0.014],)]
+    return judge(answer, cases, my_holm, "the smallest of them decides whether the next is asked at all.", mistakes)

@@ -14,7 +14,6 @@ from involution_utils.experiments.record import (
     load_records,
     load_results,
     record,
-    record_path,
     save_json,
 )
 from involution_utils.experiments.rednet import REDNET
@@ -53,7 +52,6 @@ __all__ = [
     "mean_interval",
     "paired",
     "record",
-    "record_path",
     "save_json",
     "seed_correlation",
 ]

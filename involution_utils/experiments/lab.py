@@ -5,10 +5,11 @@ written before the runs.
 """
 
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 from involution_utils.experiments.experiment import Experiment, MissingRecordsError
-from involution_utils.experiments.record import load_records
+from involution_utils.experiments.record import Record, load_records
 from involution_utils.experiments.run import Run
 
 BUDGET: dict[str, Any] = {
@@ -38,12 +39,32 @@ OPERATORS: dict[str, dict[str, Any]] = {
 }
 TEN_SEEDS = ("static", "depthwise", "involution", "involution per channel", "depthwise, wide")
 FULL_BUDGET = ("static", "depthwise", "involution", "attention", "convolution, narrow")
+CONTRASTS = (  # the planned ones, in the order of `DECLARATION.md`: the first less the second
+    ("involution", "static"),
+    ("involution per channel", "depthwise"),
+    ("involution per channel", "depthwise, wide"),
+    ("involution", "depthwise"),
+    ("involution", "attention"),
+    ("involution", "pooling"),
+    ("pooling", "identity"),
+    ("involution", "convolution"),
+    ("involution", "convolution, narrow"),
+)
 ABLATIONS: dict[str, dict[str, Any]] = {
     "kernel size 3": {"kernel_size": 3},
     "kernel size 7": {"kernel_size": 7},
     "start as a mean": {"start_as_mean": True},
     "reduction ratio 2": {"reduction_ratio": 2},
 }
+
+
+def by_operator(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Sort records by the operators' names, in the order of `OPERATORS`; an empty list where there is no run."""
+    records = list(records)
+    return {
+        name: [record for record in records if record.run.model == "small_rednet" and record.run.arguments == arguments]
+        for name, arguments in OPERATORS.items()
+    }
 
 
 def _run(experiment, arguments, seed, budget=BUDGET, rate=None):

@@ -178,9 +178,3 @@ def load_results(pattern: str, at_least: int = 1) -> list[Any]:
     if len(found) < at_least:
         raise FileNotFoundError(f"no results match {pattern!r}; `make help` lists the targets that make them")
     return found
-
-
-def record_path(folder: str | os.PathLike, model: str, arguments: Mapping[str, Any], seed: int) -> Path:
-    """Return where the record of a reader's own run is kept."""
-    variant = "".join(f"-{name}{value}" for name, value in arguments.items())
-    return Path(folder) / f"{model}{variant}-seed{seed}.json"

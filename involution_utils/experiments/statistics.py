@@ -84,6 +84,12 @@ FACTORIAL = {  # (kernels, sharing) -> the operator's cell
     ("generated", "per channel"): "involution per channel",
 }
 
+EFFECTS = {  # effect -> the weights of the cells' means
+    "generation": {"static": -0.5, "depthwise": -0.5, "involution": 0.5, "involution per channel": 0.5},
+    "sharing": {"static": -0.5, "depthwise": 0.5, "involution": -0.5, "involution per channel": 0.5},
+    "interaction": {"static": 1.0, "depthwise": -1.0, "involution": -1.0, "involution per channel": 1.0},
+}
+
 
 def factorial_effects(cells: Mapping[str, Sequence[float]]) -> dict[str, Estimate]:
     """Estimate both main effects and the interaction of the two-by-two factorial.
@@ -96,12 +102,4 @@ def factorial_effects(cells: Mapping[str, Sequence[float]]) -> dict[str, Estimat
         shared ones, averaged over generation; `"interaction"`: by how much generation gains more where each channel
         has its own kernel than where 16 share one.
     """
-    signs = {
-        name: (1 if made == "generated" else -1, 1 if own == "per channel" else -1)
-        for (made, own), name in FACTORIAL.items()
-    }
-    return {
-        "generation": contrast(cells, {name: g / 2 for name, (g, _) in signs.items()}),
-        "sharing": contrast(cells, {name: s / 2 for name, (_, s) in signs.items()}),
-        "interaction": contrast(cells, {name: float(g * s) for name, (g, s) in signs.items()}),
-    }
+    return {name: contrast(cells, weights) for name, weights in EFFECTS.items()}

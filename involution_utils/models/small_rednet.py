@@ -9,7 +9,7 @@ from keras import layers, ops
 from involution_utils import checks
 from involution_utils.layers import AttentionKernelGenerator, Involution2D, KernelGenerator
 
-OPERATORS = ("involution", "depthwise", "static", "attention", "convolution", "pooling", "identity")
+OPERATORS = checks.OPERATORS
 NORMALIZATIONS = ("batch", "none")
 BLOCKS = ((32, 1), (64, 2), (64, 1), (64, 1), (80, 2))  # (channels of the operator, strides)
 

@@ -1,7 +1,7 @@
 """Every figure of the notebooks: functions take arrays and return a Matplotlib figure, `show` puts it on the page."""
 
 from involution_utils.plotting.base import OKABE_ITO, bars, heat_maps, image_grid, lines, matrices, photograph, show
-from involution_utils.plotting.comparison import strips, trade_offs
+from involution_utils.plotting.comparison import cell_means, forest, learning_curves, seed_lines, strips, trade_offs
 from involution_utils.plotting.convolution import misses
 from involution_utils.plotting.involution import layer_diagram
 from involution_utils.plotting.kernels import kernel_maps, kernels_at, lesions
@@ -12,22 +12,26 @@ from involution_utils.plotting.training import confusion, curves, draws, spread
 __all__ = [
     "OKABE_ITO",
     "bars",
+    "cell_means",
     "clips",
     "confusion",
     "curves",
     "difference",
     "draws",
+    "forest",
     "heat_maps",
     "image_grid",
     "kernel_maps",
     "kernels_at",
     "label_maps",
     "layer_diagram",
+    "learning_curves",
     "lesions",
     "lines",
     "matrices",
     "misses",
     "photograph",
+    "seed_lines",
     "show",
     "signal",
     "spread",

@@ -1,56 +1,147 @@
-"""Figures of networks compared: accuracy against cost."""
+"""Figures of networks compared: cells of a factorial, effects with intervals, seeds, learning curves, costs."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-import matplotlib
 import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from involution_utils.plotting.base import OKABE_ITO, panels, styled
+
+Intervals = Callable[[Sequence[float]], tuple[float, float, float]]  # from values to (mean, low, high)
+
+
+@styled
+def cell_means(table: Mapping[str, Mapping[str, Sequence[float]]], intervals: Intervals, ylabel: str) -> Figure:
+    """Draw the cells of a factorial: a dot per run, the mean with its interval, a line per row of the table.
+
+    Parallel lines mean no interaction.
+
+    Args:
+        table: dict from a level of one factor to a dict from a level of the other to the values of that cell's runs.
+        intervals: function from a list of values to (mean, low, high).
+        ylabel: what the values are.
+    """
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
+    axis = figure.subplots()
+    columns = list(next(iter(table.values())))
+    for side, color, (row, cells) in zip((-0.05, 0.05), OKABE_ITO, table.items(), strict=False):
+        means = []
+        for column, values in enumerate(cells.values()):
+            mean, low, high = intervals(values)
+            means.append(mean)
+            jitter = np.linspace(0.03, 0.12, len(values)) * np.sign(side)
+            axis.plot(column + side + jitter, values, "o", color=color, alpha=0.45, ms=5, mew=0)
+            axis.errorbar(column + side, mean, [[mean - low], [high - mean]], color=color, fmt="o", capsize=4, lw=2)
+        axis.plot(np.arange(len(means)) + side, means, color=color, label=row)
+    axis.set(xlim=(-0.45, len(columns) - 0.55), ylabel=ylabel)
+    axis.set_xticks(range(len(columns)), columns)
+    axis.grid(axis="y", alpha=0.3)
+    axis.legend(frameon=False)
+    return figure
+
+
+@styled
+def forest(estimates: Mapping[str, Sequence[float]], label: str, found: Collection[str] = ()) -> Figure:
+    """Draw estimates with their intervals, one per row, beside a line at zero.
+
+    Args:
+        estimates: dict from a row's name to an estimate, whose first values are the point and the interval's ends.
+        label: what is estimated, with the unit.
+        found: names of the rows to fill: those that the test, corrected, tells from zero.
+    """
+    figure = Figure(figsize=(7.4, 0.75 + 0.36 * len(estimates)), layout="constrained")
+    axis = figure.subplots()
+    axis.axvline(0, color="black", lw=1)
+    for row, (name, (value, low, high, *_)) in enumerate(estimates.items()):
+        color = OKABE_ITO[0] if name in found else "dimgray"
+        axis.plot([low, high], [row, row], color=color, lw=2)
+        axis.plot(value, row, "o", color=color, ms=8, mfc=color if name in found else "white", mew=1.5)
+    axis.set(yticks=range(len(estimates)), yticklabels=estimates, ylim=(len(estimates) - 0.5, -0.5), xlabel=label)
+    axis.grid(axis="x", alpha=0.3)
+    return figure
+
+
+@styled
+def seed_lines(groups: Mapping[str, Sequence[float]], ylabel: str) -> Figure:
+    """Draw, over the seeds, how far each group's run lies from the group's mean; lines that run together correlate.
+
+    Args:
+        groups: dict from a name to the values of seeds 0, 1, 2 ...
+        ylabel: what the deviations are of.
+    """
+    figure = Figure(figsize=(6.4, 3), layout="constrained")
+    axis = figure.subplots()
+    axis.axhline(0, color="black", lw=1)
+    for marker, (name, values) in zip("osD^v", groups.items(), strict=False):
+        axis.plot(np.subtract(values, np.mean(values)), marker=marker, ms=5, lw=1.2, label=name)
+    axis.set(xlabel="seed", ylabel=ylabel)
+    axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+    axis.grid(axis="y", alpha=0.3)
+    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+@styled
+def learning_curves(groups: Mapping[str, Sequence[Sequence[float]]], ylabel: str) -> Figure:
+    """Draw a thin line per run over the epochs and the mean of each group as a thick one.
+
+    Args:
+        groups: dict from a name to lists of the values after each epoch, a list per run, all of one length.
+        ylabel: what the values are.
+    """
+    figure = Figure(figsize=(7, 3.8), layout="constrained")
+    axis = figure.subplots()
+    for color, (name, runs) in zip(OKABE_ITO, groups.items(), strict=False):
+        epochs = np.arange(1, len(runs[0]) + 1)
+        for values in runs:
+            axis.plot(epochs, values, color=color, lw=0.8, alpha=0.5)
+        axis.plot(epochs, np.mean(runs, axis=0), color=color, lw=2, label=f"{name} ({len(runs)})")
+    axis.set(xlabel="epoch", ylabel=ylabel)
+    axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+    axis.grid(axis="y", alpha=0.3)
+    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
 
 
 @styled
 def trade_offs(
-    table: Mapping[str, Mapping[str, list[dict]]], intervals: Callable[[list[float]], tuple[float, float, float]]
+    accuracies: Mapping[str, Sequence[float]],
+    costs: Mapping[str, Mapping[str, float]],
+    intervals: Intervals,
+    ylabel: str = "test accuracy",
 ) -> Figure:
-    """Draw test accuracy against four costs: parameters, multiply-adds, training time and peak memory.
+    """Draw accuracy against several costs, a panel each on a logarithmic axis; numbered points stand for the networks.
 
     Args:
-        table: dict from a rule to a dict from an operator to the records of its runs, with `seconds_per_step` and
-            `peak_memory_mib`; one color per operator, one marker per rule.
+        accuracies: dict from a network's name to the accuracies of its runs.
+        costs: dict from a cost, with its unit, to a dict from a network's name to a positive number.
         intervals: function from a list of accuracies to (mean, low, high), the point and its bar.
+        ylabel: what the accuracies are.
     """
-    costs = {
-        "trainable parameters": lambda run: run["trainable_parameters"],
-        "multiply-adds per image": lambda run: run["multiply_adds"],
-        "training time (s)": lambda run: (
-            run["seconds_per_step"] * run["epochs"] * math.ceil(run["train_images"] / run["batch_size"])
-        ),
-        "peak memory (MiB)": lambda run: run["peak_memory_mib"],
-    }
-    figure, axes = panels(2, 2, 4.2, 3.2)
-    operators = list(next(iter(table.values())))
-    for marker, by_operator in zip("os^D", table.values(), strict=False):
-        for color, operator in zip(OKABE_ITO, operators, strict=False):
-            runs = by_operator[operator]
-            mean, low, high = intervals([run["test_accuracy"] for run in runs])
-            for axis, cost in zip(axes.flat, costs.values(), strict=True):
-                x = np.median([cost(run) for run in runs])
-                bar = [[mean - low], [high - mean]]
-                axis.errorbar(x, mean, bar, fmt=marker, color=color, ms=6, lw=1, capsize=2, alpha=0.8)
-    for axis, name in zip(axes.flat, costs, strict=True):
-        axis.set(xlabel=name, ylabel="test accuracy")
-        axis.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter())
+    columns = -(-len(costs) // 2)
+    figure, axes = panels(2, columns, 3.4, 2.9, sharey=True)
+    colors = dict(zip(accuracies, OKABE_ITO[:6] * 3, strict=False))
+    for axis, (cost, of_network) in zip(axes.flat, costs.items(), strict=False):
+        for number, (name, values) in enumerate(accuracies.items(), start=1):
+            mean, low, high = intervals(values)
+            x, color = of_network[name], colors[name]
+            axis.errorbar(x, mean, [[mean - low], [high - mean]], color=color, lw=1, capsize=2)
+            axis.plot(x, mean, "o", color="white", mec=color, mew=1.5, ms=12, label=f"{number}  {name}")
+            axis.annotate(number, (x, mean), ha="center", va="center_baseline", fontsize=7.5)
+        axis.set(xlabel=cost, xscale="log")
+        large = max(of_network.values()) >= 10_000
+        axis.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter(sep="") if large else "{x:g}")
+        axis.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+        axis.margins(0.12)
         axis.grid(alpha=0.3)
-    handles = [Line2D([], [], marker="o", ls="", color=c, label=o) for c, o in zip(OKABE_ITO, operators, strict=False)]
-    handles += [
-        Line2D([], [], marker=m, ls="", color="gray", label=f"equal {rule.replace('_', '-')}")
-        for m, rule in zip("os^D", table, strict=False)
-    ]
-    figure.legend(handles=handles, loc="outside right upper", frameon=False)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(ylabel)
+    for axis in axes.flat[len(costs) :]:
+        axis.set_axis_off()
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False, markerscale=0.6)
     return figure
 
 

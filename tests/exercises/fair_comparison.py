@@ -201,3 +201,98 @@ for name, hint, wrong in [
 mistake("conv2d_multiply_adds", "biases are additions", "biases")(
     lambda h, w, c, f, k, s: math.ceil(h / s) * math.ceil(w / s) * f * (k * k * c + 1)
 )
+
+
+# effects
+@solution("effects")
+def effects(static, depthwise, involution, per_channel):
+    s, d, i, p = (sum(cell) / len(cell) for cell in (static, depthwise, involution, per_channel))
+    return ((i - s) + (p - d)) / 2, ((d - s) + (p - i)) / 2, (p - d) - (i - s)
+
+
+def of_all_runs(s, d, i, p):
+    return np.mean(i + p) - np.mean(s + d), np.mean(d + p) - np.mean(s + i), effects(s, d, i, p)[2]
+
+
+for name, hint, wrong in [
+    ("sums", "halve their sum", lambda *cells: np.multiply(effects(*cells), (2, 2, 1))),
+    ("pooled", "count for more", of_all_runs),
+    ("half", "not halved here", lambda *cells: np.divide(effects(*cells), (1, 1, 2))),
+    ("static_first", "generated less static", lambda *cells: np.multiply(effects(*cells), (-1, 1, 1))),
+    ("shared_first", "less shared ones", lambda *cells: np.multiply(effects(*cells), (1, -1, 1))),
+    ("turned", "what generation gains", lambda *cells: np.multiply(effects(*cells), (1, 1, -1))),
+    ("exchanged", "exchanged", lambda s, d, i, p: effects(s, i, d, p)),
+    ("medians", "not its median", lambda *cells: effects(*([np.median(cell)] for cell in cells))),
+    ("simple_effects", ", got ", lambda s, d, i, p: (effects(s, s, i, i)[0], effects(s, d, s, d)[1], 0)),
+    ("sums_of_runs", ", got ", lambda *cells: effects(*([sum(cell)] for cell in cells))),
+    ("all_signs", ", got ", lambda *cells: np.multiply(effects(*cells), -1)),
+    ("two", "got shape (2,)", lambda *cells: effects(*cells)[:2]),
+    ("names", "got a dict", lambda *cells: dict(zip("gsi", effects(*cells), strict=True))),
+    ("best_runs", ", got ", lambda *cells: effects(*([max(cell)] for cell in cells))),
+]:
+    mistake("effects", hint, name)(wrong)
+
+right("effects", "array")(lambda *cells: np.array(effects(*cells)))
+
+
+@right("effects")
+def least_squares(*cells):
+    from numpy.linalg import solve
+
+    design = [[1, g / 2, s / 2, g * s / 4] for g in (-1, 1) for s in (-1, 1)]
+    return list(solve(design, [np.mean(cell) for cell in cells])[1:])
+
+
+# my_holm
+@solution("holm")
+def my_holm(p_values):
+    adjusted, before = [0] * len(p_values), 0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        before = max(before, min(1, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = before
+    return adjusted
+
+
+def step_up(p_values, factor):
+    order = sorted(range(len(p_values)), key=lambda i: -p_values[i])
+    adjusted, before = [0] * len(p_values), 1
+    for above, index in enumerate(order):
+        before = min(before, factor(above, len(p_values)) * p_values[index])
+        adjusted[index] = before
+    return adjusted
+
+
+def ranks(p_values):
+    return np.argsort(np.argsort(p_values))
+
+
+for name, hint, wrong in [
+    ("bonferroni", "only the smallest", lambda p: [min(1, len(p) * each) for each in p]),
+    ("no_maximum", "smaller than the one before", lambda p: np.minimum(1, (len(p) - ranks(p)) * np.array(p))),
+    ("no_cap", "at most 1", lambda p: np.maximum.accumulate(np.arange(len(p), 0, -1) * np.sort(p))[ranks(p)]),
+    ("sorted", "in which the p-values came", lambda p: sorted(my_holm(p))),
+    (
+        "factors_turned",
+        "the largest factor",
+        lambda p: np.minimum(1, np.arange(1, len(p) + 1) * np.sort(p))[ranks(p)],
+    ),
+    ("benjamini_hochberg", "share of false findings", lambda p: step_up(p, lambda above, n: n / (n - above))),
+    ("hochberg", "step-up", lambda p: step_up(p, lambda above, n: above + 1)),
+    ("unchanged", "as they came", lambda p: list(p)),
+    ("sidak", ", got ", lambda p: [1 - (1 - each) ** len(p) for each in p]),
+    ("divided", ", got ", lambda p: np.array(p) / (len(p) - ranks(p))),
+    ("decisions", "got a list", lambda p: [each < 0.05 for each in my_holm(p)]),
+    ("one_less", ", got ", lambda p: [min(1, (len(p) - 1) * each) for each in p]),
+    ("smallest_alone", "got a single number", lambda p: len(p) * min(p)),
+]:
+    mistake("holm", hint, name)(wrong)
+
+
+@right("holm")
+def statsmodels_holm(p_values):
+    from statsmodels.stats.multitest import multipletests
+
+    return multipletests(p_values, method="holm")[1]
+
+
+right("holm", "array")(lambda p: np.array(my_holm(p)))

@@ -465,7 +465,7 @@ def test_the_rule_written_by_hand(visit):
 def test_findings_appear_and_vanish(visit):
     page = visit("explorer")
     assert page.locator("#findings li").count() == 2  # as planned
-    page.select_option("#against", "attention")
+    page.select_option("#against", "all with attention")
     assert page.locator("#findings li").count() == 3
     found = page.locator("#findings li.found").count()
     page.locator("#three").click()

@@ -159,6 +159,8 @@ RUN = {"operator": "a", "seed": 0, "accuracy": 0.5}
         (lambda: microscope.explorer([RUN | {"accuracy": 50}]), "`accuracy` must be a number from 0 to 1"),
         (lambda: microscope.explorer([RUN, RUN | {"rule": "time"}]), 'dicts that all have a "rule", or none'),
         (lambda: microscope.explorer([RUN], [("a", "b")]), "`comparisons` must be"),
+        (lambda: microscope.explorer([RUN], {"effects": {"b": {"b": 1}}}), "`comparisons` must be"),
+        (lambda: microscope.explorer([RUN], {"effects": {"a": {"a": "1"}}}), "`weight` must be a number"),
     ],
 )
 def test_bad_input_is_answered_in_a_sentence(call, words):

@@ -49,16 +49,17 @@ function estimate(value, squared, freedom) {
   return { value, low: value - half, high: value + half, p: error ? twoSided(value / error, freedom) : value === 0 ? 1 : 0 };
 }
 
-/** The difference of two means, variances unequal (Welch, Satterthwaite). */
-function welch(one, other) {
-  const parts = [one, other].map((values) => variance(values) / values.length), sum = parts[0] + parts[1];
-  return estimate(mean(one) - mean(other), sum, sum ** 2 / (parts[0] ** 2 / (one.length - 1) + parts[1] ** 2 / (other.length - 1)));
+/** A weighted sum of the samples' means, variances unequal (Welch, Satterthwaite). */
+function contrast(samples, weights) {
+  const parts = samples.map((values, i) => (weights[i] ** 2 * variance(values)) / values.length), sum = parts.reduce((a, b) => a + b, 0);
+  const freedom = sum ** 2 / parts.reduce((total, part, i) => total + part ** 2 / (samples[i].length - 1), 0);
+  return estimate(samples.reduce((total, values, i) => total + weights[i] * mean(values), 0), sum, freedom);
 }
 
-/** The mean difference of results with the same seed. */
-function paired(one, other) {
-  const gaps = one.map((value, i) => value - other[i]);
-  return estimate(mean(gaps), variance(gaps) / gaps.length, gaps.length - 1);
+/** The same where the samples' i-th results belong together, as those of one seed: the mean of their weighted sums. */
+function paired(samples, weights) {
+  const sums = samples[0].map((_, i) => samples.reduce((total, values, j) => total + weights[j] * values[i], 0));
+  return estimate(mean(sums), variance(sums) / sums.length, sums.length - 1);
 }
 
 /** Holm's step-down adjustment of p-values for their number. */
