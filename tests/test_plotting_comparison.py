@@ -51,9 +51,10 @@ def test_a_forest_has_a_row_per_estimate_and_fills_the_findings():
 
 
 def test_seed_lines_are_deviations_from_the_mean():
-    (axis,) = plotting.seed_lines({"a": [1, 2, 6], "b": [5, 5, 5]}, "deviation").axes
+    (axis,) = plotting.seed_lines([0, 1, 4], {"a": [1, 2, 6], "b": [5, 5, 5]}, "deviation").axes
     found = {line.get_label(): line.get_ydata().tolist() for line in axis.lines[1:]}
     assert found == {"a": [-2, -1, 3], "b": [0, 0, 0]}
+    assert [line.get_xdata().tolist() for line in axis.lines[1:]] == 2 * [[0, 1, 4]]
 
 
 def test_learning_curves_show_each_run_and_the_mean_with_their_number():

@@ -63,18 +63,19 @@ def forest(estimates: Mapping[str, Sequence[float]], label: str, found: Collecti
 
 
 @styled
-def seed_lines(groups: Mapping[str, Sequence[float]], ylabel: str) -> Figure:
+def seed_lines(seeds: Sequence[int], groups: Mapping[str, Sequence[float]], ylabel: str) -> Figure:
     """Draw, over the seeds, how far each group's run lies from the group's mean; lines that run together correlate.
 
     Args:
-        groups: dict from a name to the values of seeds 0, 1, 2 ...
+        seeds: N seeds.
+        groups: dict from a name to the values of the runs with these seeds.
         ylabel: what the deviations are of.
     """
     figure = Figure(figsize=(6.4, 3), layout="constrained")
     axis = figure.subplots()
     axis.axhline(0, color="black", lw=1)
     for marker, (name, values) in zip("osD^v", groups.items(), strict=False):
-        axis.plot(np.subtract(values, np.mean(values)), marker=marker, ms=5, lw=1.2, label=name)
+        axis.plot(seeds, np.subtract(values, np.mean(values)), marker=marker, ms=5, lw=1.2, label=name)
     axis.set(xlabel="seed", ylabel=ylabel)
     axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     axis.grid(axis="y", alpha=0.3)
