@@ -1,8 +1,8 @@
 """Training that can be repeated: seeded, resumable, the same recipe for every network that is compared."""
 
-import csv
 import json
 import math
+import re
 import shutil
 import sys
 import time
@@ -12,6 +12,7 @@ from os import PathLike
 from pathlib import Path
 
 import keras
+import numpy as np
 import tqdm
 import tqdm.keras
 
@@ -63,16 +64,20 @@ def train(
     _check_devices(batch_size, len(dataset.x_train), len(validation[0]))
     compile_model(model, optimizer)
     batches = Batches(dataset.x_train, dataset.y_train, batch_size, seed=seed, augment=augment)
-    callbacks = [_Epochs(batches)]
+    callbacks: list[keras.callbacks.Callback] = [_Epochs(batches)]
+    resume = None
     if resume_dir is not None:
-        # A model of the same name may have other arguments or another recipe.
+        # A model of the same name may have other arguments or another recipe, a data set of that size other images.
         recipe = json.dumps([keras.optimizers.serialize(model.optimizer), augment], sort_keys=True, default=str)
-        what = zlib.crc32((model.to_json() + recipe).encode())
+        # Keras numbers the names of what is made again in one process: input_layer, input_layer_1.
+        what = zlib.crc32(re.sub(r'_\d+(?=")', "", model.to_json() + recipe).encode())
+        for array in (dataset.x_train, dataset.y_train, *validation):
+            what = zlib.crc32(np.ascontiguousarray(array), what)
         run = f"{model.name}-{what:08x}-{dataset.name}-{len(dataset.x_train)}"
         state = Path(resume_dir) / f"{run}-epochs{epochs}-batch{batch_size}-seed{seed}"
-        state.mkdir(parents=True, exist_ok=True)
-        log = state / "history.csv"
-        callbacks += [keras.callbacks.CSVLogger(log, append=True), _Resume(state, len(batches))]
+        state = checks.folder("resume_dir", state)
+        resume = _Resume(state, len(batches))
+        callbacks.append(resume)
     if verbose:
         bar = {"tqdm_class": tqdm.tqdm, "desc": model.name, "file": sys.stdout, "dynamic_ncols": True}
         callbacks.append(tqdm.keras.TqdmCallback(epochs, verbose=0, **bar))
@@ -84,11 +89,10 @@ def train(
         callbacks=callbacks,
         verbose=0,
     ).history
-    if resume_dir is None:
+    if resume is None:
         return {name: [float(value) for value in values] for name, values in history.items()}
-    history = _read_history(log)
-    shutil.rmtree(state)
-    return history
+    shutil.rmtree(state, ignore_errors=True)  # another process that made the same training may have been faster
+    return {name: [epoch[name] for epoch in resume.history] for name in resume.history[0]}
 
 
 def _check_devices(batch_size, *sizes):
@@ -117,13 +121,6 @@ def cosine_adamw(
         0.0, max(1, steps * (epochs - 1)), warmup_target=peak, warmup_steps=steps
     )
     return keras.optimizers.AdamW(rate, weight_decay=weight_decay)
-
-
-def _read_history(path):
-    """Read what CSVLogger wrote; of an epoch that was repeated after an interruption, the last row counts."""
-    with open(path, newline="") as file:
-        rows = {int(row.pop("epoch")): row for row in csv.DictReader(file)}
-    return {name: [float(rows[epoch][name]) for epoch in sorted(rows)] for name in rows[0]}
 
 
 def compile_model(model: keras.Model, optimizer: str | keras.optimizers.Optimizer = "adam") -> None:
@@ -158,16 +155,35 @@ class _Epochs(keras.callbacks.Callback):
         logs["seconds"] = time.perf_counter() - self.begin
 
 
-class _Resume(keras.callbacks.BackupAndRestore):
-    """BackupAndRestore that trusts the weights file alone, so that a kill between its two files does no harm."""
+class _Resume(keras.callbacks.Callback):
+    """Writes history, weights and optimizer after each epoch, each file whole, and goes on from them."""
 
     def __init__(self, folder, steps):
-        super().__init__(folder, double_checkpoint=True, delete_checkpoint=False)
-        self.steps = steps
+        super().__init__()
+        self.folder, self.steps, self.history = folder, steps, []
+        self.history_file, self.weights_file = folder / "history.json", folder / "latest.weights.h5"
 
     def on_train_begin(self, logs=None):
-        super().on_train_begin(logs)
-        self.model._initial_epoch = int(self.model.optimizer.iterations) // self.steps
+        if not self.weights_file.exists():
+            return
+        try:
+            history = json.loads(self.history_file.read_text())
+            self.model.optimizer.build(self.model.trainable_variables)
+            self.model.load_weights(self.weights_file)
+            epoch = int(self.model.optimizer.iterations) // self.steps
+            self.history = history[:epoch]  # a kill may have come between the two files
+            if len(self.history) < epoch:
+                raise ValueError("epochs are missing")
+            self.model._initial_epoch = epoch
+        except Exception as error:
+            raise checks.ParameterError(
+                f"the state in {self.folder} is damaged; remove that folder to train from the start"
+            ) from error
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.history.append({name: float(value) for name, value in logs.items()})
+        checks.write_whole(self.history_file, lambda part: part.write_text(json.dumps(self.history)))
+        checks.write_whole(self.weights_file, self.model.save_weights)
 
 
 # Arguments that Keras 3.15 writes as None, and that an older Keras refuses to read.

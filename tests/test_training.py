@@ -1,5 +1,6 @@
 """Training: seeded, resumable after a kill, nothing half-written, clear words for wrong parameters."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -54,7 +55,7 @@ def test_a_model_with_other_arguments_does_not_resume_the_state_of_another(shape
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_read_history", interrupted)  # the state of a whole training is left behind
+    monkeypatch.setattr(training.shutil, "rmtree", interrupted)  # the state of a whole training is left behind
     with pytest.raises(KeyboardInterrupt):
         trained_weights(shapes, 0, resume_dir=tmp_path)
     monkeypatch.undo()
@@ -71,12 +72,92 @@ def test_a_model_with_other_arguments_does_not_resume_the_state_of_another(shape
     "recipe", [{"augment": True}, {"optimizer": "sgd"}, {"optimizer": keras.optimizers.Adam(0.01)}]
 )
 def test_another_recipe_does_not_resume_the_state_of_this_one(shapes, tmp_path, monkeypatch, recipe):
-    monkeypatch.setattr(training.shutil, "rmtree", lambda path: None)  # the state of a whole training is left behind
+    monkeypatch.setattr(training.shutil, "rmtree", lambda path, **_: None)  # the state of a whole training is left
     expected = trained_weights(shapes, 0)[1]
     np.testing.assert_array_equal(trained_weights(shapes, 0, resume_dir=tmp_path)[1], expected)
     other = trained_weights(shapes, 0, resume_dir=tmp_path, **recipe)[1]
     assert not np.allclose(other, expected)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def small_training(dataset, resume_dir=None):
+    """Train the smallest of classifiers for two epochs; return its history and its weights."""
+    keras.utils.set_random_seed(0)
+    parts = keras.layers.GlobalAveragePooling2D(name="mean"), keras.layers.Dense(10, name="logits")
+    model = keras.Sequential([keras.Input((32, 32, 3)), *parts], name="small")
+    history = train(model, dataset, epochs=2, batch_size=100, verbose=0, resume_dir=resume_dir)
+    return history, np.concatenate([np.ravel(weight) for weight in model.get_weights()])
+
+
+def test_other_images_of_the_same_number_do_not_resume_the_state_of_these(shapes, tmp_path, monkeypatch):
+    monkeypatch.setattr(training.shutil, "rmtree", lambda path, **_: None)  # the state of a whole training is left
+    small_training(shapes, resume_dir=tmp_path)
+    other = dataclasses.replace(shapes, x_train=shapes.x_train[:, ::-1])
+    np.testing.assert_array_equal(small_training(other, resume_dir=tmp_path)[1], small_training(other)[1])
+
+
+def after_one_epoch(shapes, folder):
+    """Leave the state of a training that was interrupted in its second epoch, and return its folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training._Epochs, "on_epoch_end", lambda self, epoch, logs: interrupt(epoch == 1, logs))
+        with pytest.raises(KeyboardInterrupt):
+            small_training(shapes, resume_dir=folder)
+    (state,) = folder.iterdir()
+    return state
+
+
+def interrupt(now, logs):
+    logs["seconds"] = 1.0
+    if now:
+        raise KeyboardInterrupt
+
+
+def test_a_training_interrupted_in_this_process_goes_on_in_it(shapes, tmp_path):
+    """Though Keras gives other names to the input and the optimizer when they are made again."""
+    after_one_epoch(shapes, tmp_path)
+    history, weights = small_training(shapes, resume_dir=tmp_path)
+    assert history["seconds"][0] == 1 != history["seconds"][1]
+    np.testing.assert_array_equal(weights, small_training(shapes)[1])
+
+
+def test_a_state_of_which_half_is_missing_ends_as_a_whole_training_does(shapes, tmp_path):
+    """A kill between its two files leaves one epoch more in the history; a first one, no weights."""
+    expected = small_training(shapes)[1]
+    state = after_one_epoch(shapes, tmp_path)
+    more = 2 * json.loads((state / "history.json").read_text())
+    (state / "history.json").write_text(json.dumps(more))
+    history, weights = small_training(shapes, resume_dir=tmp_path)
+    np.testing.assert_array_equal(weights, expected)
+    assert history["seconds"][0] == 1 != history["seconds"][1]
+    state = after_one_epoch(shapes, tmp_path)
+    (state / "latest.weights.h5").unlink()
+    history, weights = small_training(shapes, resume_dir=tmp_path)
+    np.testing.assert_array_equal(weights, expected)
+    assert len(history["loss"]) == 2
+
+
+@pytest.mark.parametrize("name", ["history.json", "latest.weights.h5"])
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_damaged_state_is_named_in_a_sentence(shapes, tmp_path, name, share):
+    path = after_one_epoch(shapes, tmp_path) / name
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ParameterError, match=f"the state in {path.parent} is damaged; remove that folder"):
+        small_training(shapes, resume_dir=tmp_path)
+
+
+def test_two_trainings_with_one_state_both_end(shapes, tmp_path, monkeypatch):
+    """The other one ends first, and removes the state."""
+    real = training._Resume.on_epoch_end
+
+    def removed(self, epoch, logs=None):
+        real(self, epoch, logs)
+        training.shutil.rmtree(self.folder)
+
+    monkeypatch.setattr(training._Resume, "on_epoch_end", removed)
+    history, weights = small_training(shapes, resume_dir=tmp_path)
+    np.testing.assert_array_equal(weights, small_training(shapes)[1])
+    assert len(history["loss"]) == 2
 
 
 def test_the_rate_climbs_for_an_epoch_and_falls_to_zero(shapes):
@@ -108,7 +189,7 @@ def test_kill_minus_9_and_a_restart_end_with_the_same_weights(tmp_path):
     assert start(tmp_path / "whole", tmp_path / "whole.npy").wait() == 0
     state, result = tmp_path / "state", tmp_path / "resumed.npy"
     process, begin = start(state, result), time.monotonic()
-    while sum(len(path.read_text().splitlines()) for path in state.glob("*/history.csv")) < 4:  # header, three epochs
+    while sum(len(json.loads(path.read_text())) for path in state.glob("*/history.json")) < 3:  # epochs
         assert process.poll() is None, "the training ended before it could be killed"
         assert time.monotonic() - begin < 120
         time.sleep(0.01)

@@ -211,3 +211,13 @@ def test_labels_of_one_class_only(load, tmp_path, monkeypatch):
     monkeypatch.setenv("CIFAR10_DIR", str(tmp_path))
     with pytest.raises(DatasetError, match="leave out some of the ten classes"):
         load()
+
+
+@pytest.mark.parametrize("copied", [("data_batch_1", "test_batch"), ("data_batch_3", "data_batch_2")])
+def test_a_file_copied_in_place_of_another_is_noticed(copied, load, tmp_path, monkeypatch):
+    """Else a network would be tested on images that it was trained on."""
+    folder = write_folder(tmp_path)
+    (folder / copied[1]).write_bytes((folder / copied[0]).read_bytes())
+    monkeypatch.setenv("CIFAR10_DIR", str(folder))
+    with pytest.raises(DatasetError, match=f"{' and '.join(sorted(copied))} hold the same images"):
+        load()
