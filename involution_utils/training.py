@@ -72,7 +72,7 @@ def train(
         # Keras numbers the names of what is made again in one process: input_layer, input_layer_1.
         what = zlib.crc32(re.sub(r'_\d+(?=")', "", model.to_json() + recipe).encode())
         for array in (dataset.x_train, dataset.y_train, *validation):
-            what = zlib.crc32(np.ascontiguousarray(array), what)
+            what = zlib.crc32(np.ascontiguousarray(array).data, what)
         run = f"{model.name}-{what:08x}-{dataset.name}-{len(dataset.x_train)}"
         state = Path(resume_dir) / f"{run}-epochs{epochs}-batch{batch_size}-seed{seed}"
         state = checks.folder("resume_dir", state)
