@@ -12,7 +12,7 @@ from involution_utils import checks
 from involution_utils.layers import Involution2D
 from involution_utils.models import SharedDepthwiseConv2D, small_rednet
 
-LESIONS = ("dataset_mean", "image_mean", "shuffled")
+LESIONS = ("dataset_mean", "image_mean", "position_mean", "shuffled", "zero")
 
 
 def parameters(model: keras.Model) -> int:
@@ -164,8 +164,10 @@ class LesionedGenerator(layers.Layer):
     Args:
         generator: The kernel generator, a Keras layer.
         lesion: `"image_mean"`, each image's kernels are replaced by their mean over the positions; `"dataset_mean"`,
-            all kernels by `mean`; `"shuffled"`, the kernels of an image change places at random.
-        mean: The kernel of `"dataset_mean"`, `kernel_height * kernel_width * groups` numbers, the group fastest.
+            all kernels by `mean`; `"position_mean"`, those of each position by that position's `mean`; `"shuffled"`,
+            the kernels of an image change places at random; `"zero"`, all weights are zero.
+        mean: The kernel of `"dataset_mean"`, `kernel_height * kernel_width * groups` numbers, the group fastest; or
+            those of `"position_mean"`, as many for each position, row by row.
         seed: Fixes the order of `"shuffled"`, the same for all images.
         **kwargs: Arguments of every Keras layer.
     """
@@ -192,6 +194,11 @@ class LesionedGenerator(layers.Layer):
             return ops.broadcast_to(ops.mean(kernels, axis=(1, 2), keepdims=True), ops.shape(kernels))
         if self.lesion == "dataset_mean":
             return ops.broadcast_to(ops.convert_to_tensor(self.mean, kernels.dtype), ops.shape(kernels))
+        if self.lesion == "position_mean":
+            means = ops.reshape(ops.convert_to_tensor(self.mean, kernels.dtype), (1, *ops.shape(kernels)[1:]))
+            return ops.broadcast_to(means, ops.shape(kernels))
+        if self.lesion == "zero":
+            return ops.zeros_like(kernels)
         _, height, width, values = ops.shape(kernels)
         order = np.random.default_rng(self.seed).permutation(height * width)
         flat = ops.reshape(kernels, (-1, height * width, values))  # (batch, positions, kernel values * groups)
@@ -218,8 +225,10 @@ def lesioned(
 
     Args:
         model: A functional model with `Involution2D` layers.
-        lesion: `"dataset_mean"`, `"image_mean"` or `"shuffled"`, as in `LesionedGenerator`.
-        images: `(N, height, width, channels)` in [0, 1], over which `"dataset_mean"` averages; else not needed.
+        lesion: `"dataset_mean"`, `"image_mean"`, `"position_mean"`, `"shuffled"` or `"zero"`, as in
+            `LesionedGenerator`.
+        images: `(N, height, width, channels)` in [0, 1], over which `"dataset_mean"` and `"position_mean"` average;
+            else not needed.
         names: Names of the involutions to lesion; all by default.
         seed: Fixes the order of `"shuffled"`.
 
@@ -235,10 +244,11 @@ def lesioned(
     names = set(known if names is None else names)
     checks.names(names, known, "involution")
     means = {}
-    if lesion == "dataset_mean":
+    averaged: tuple[int, ...] = {"dataset_mean": (0, 1, 2), "position_mean": (0,)}.get(lesion, ())
+    if averaged:
         if images is None:
-            raise checks.error("images", "an array of images for the data set's mean kernel", images)
-        means = {name: made.mean((0, 1, 2)).ravel() for name, made in layer_kernels(model, images).items()}
+            raise checks.error("images", "an array of images for the mean kernels", images)
+        means = {name: made.mean(averaged).ravel() for name, made in layer_kernels(model, images).items()}
 
     def copy(layer):
         config = layer.get_config()

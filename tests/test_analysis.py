@@ -135,7 +135,7 @@ def network():
 IMAGES = np.random.default_rng(1).random((6, 32, 32, 3)).astype("float32")
 
 
-@pytest.mark.parametrize("lesion", ["image_mean", "dataset_mean", "shuffled"])
+@pytest.mark.parametrize("lesion", ["image_mean", "dataset_mean", "position_mean", "shuffled", "zero"])
 def test_lesioned_kernels_are_what_the_name_says(network, lesion):
     name = "block_1_involution"  # its input does not depend on any other lesion
     before, after = layer_kernels(network, IMAGES)[name], layer_kernels(lesioned(network, lesion, IMAGES), IMAGES)[name]
@@ -143,6 +143,11 @@ def test_lesioned_kernels_are_what_the_name_says(network, lesion):
         expected = np.broadcast_to(before.mean((1, 2), keepdims=True), before.shape)
     elif lesion == "dataset_mean":
         expected = np.broadcast_to(before.mean((0, 1, 2)), before.shape)
+    elif lesion == "position_mean":
+        expected = np.stack([sum(before) / len(before)] * len(before))
+        assert not np.allclose(expected[:, :1], expected, atol=1e-3)  # positions keep kernels of their own
+    elif lesion == "zero":
+        expected = np.zeros_like(before)
     else:
         flat, expected = before.reshape(6, 256, -1), after
         assert not np.allclose(before, after)
@@ -167,6 +172,25 @@ def test_lesions_of_unknown_names_are_refused(network):
         lesioned(network, "removed")
     with pytest.raises(ParameterError, match="`images` must be an array"):
         lesioned(network, "dataset_mean")
+    with pytest.raises(ParameterError, match="`images` must be an array"):
+        lesioned(network, "position_mean")
+
+
+def test_a_networks_answer_with_the_mean_kernel_of_each_position_is_that_of_the_kernels_by_hand():
+    keras.utils.set_random_seed(4)
+    inputs = keras.Input((5, 7, 4))
+    layer = Involution2D(3, groups=2, reduction_ratio=1, name="involution")
+    model = keras.Model(inputs, layer(inputs))
+    images = np.random.default_rng(2).normal(size=(6, 5, 7, 4)).astype("float32")
+    kernels, padded = (
+        layer_kernels(model, images)["involution"].mean(0),
+        np.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)]),
+    )
+    answer = np.array(lesioned(model, "position_mean", images)(images[:2]))
+    for n, i, j, c in [(0, 0, 0, 0), (1, 4, 6, 3), (0, 2, 3, 2), (1, 0, 5, 1)]:
+        expected = (padded[n, i : i + 3, j : j + 3, c] * kernels[i, j, :, :, c // 2]).sum()
+        np.testing.assert_allclose(answer[n, i, j, c], expected, rtol=1e-4, atol=1e-6)
+    assert not np.array(lesioned(model, "zero")(images)).any()
 
 
 def test_normalization_is_reestimated_as_the_mean_over_the_batches():

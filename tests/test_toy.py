@@ -19,9 +19,19 @@ def test_targets_are_those_of_a_loop(task):
             near = [(i + a, j + b) for a, b in near if 0 <= i + a < 12 and 0 <= j + b < 12]
             expected = inputs[n][max(near, key=lambda p: inputs[n][p][:4] @ center[:4])]
         else:
-            chosen = filters[1] if task == "chosen_filter" and center[0] < 0 else filters[0]
+            chosen = filters[1] if task.startswith("chosen") and center[0] < 0 else filters[0]
+            if task == "chosen_average":
+                chosen = np.array([[weight * weight for weight in row] for row in chosen])
+                chosen = chosen / chosen.sum()
             expected = np.einsum("uvc,uv->c", window, chosen)
         np.testing.assert_allclose(targets[n, i, j], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_channel_that_chooses_is_one_or_minus_one_or_normally_distributed():
+    filters, rng = np.ones((2, 3, 3)), np.random.default_rng(0)
+    assert set(np.unique(draw("chosen_filter", 9, rng, filters)[0][..., 0])) == {-1, 1}
+    normal = draw("chosen_average", 9, rng, filters)[0][..., 0]
+    assert abs(normal.std() - 1) < 0.1 < np.ptp(abs(normal))
 
 
 @pytest.mark.slow
