@@ -28,6 +28,12 @@ def test_kernels_at_scales_places_to_a_pooled_layer():
     assert drawn[1].get_array().item() == kernels[3, 1].item()
 
 
+def test_marks_are_hollow_so_that_their_pixel_can_be_seen():
+    axes = plotting.kernels_at(np.zeros((8, 8, 3)), {"a": (1, 1), "b": (5, 2)}, np.ones((8, 8, 3, 3))).axes[0]
+    assert [line.get_markerfacecolor() for line in axes.lines] == ["none"] * 4
+    assert {tuple(line.get_xydata()[0]) for line in axes.lines} == {(1, 1), (2, 5)}
+
+
 def test_kernels_at_shows_the_result_last_without_a_kernel():
     result = np.full((8, 8, 3), 0.25)
     drawn = images_of(plotting.kernels_at(np.zeros((8, 8, 3)), {"a": (1, 1)}, np.ones((8, 8, 3, 3)), result))
@@ -56,3 +62,14 @@ def test_lesions_draws_each_measurement_once_hollow_until_the_normalization_is_e
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["block 1", "all"]
     assert [round(dot.get_ydata()[0]) for dot in dots] == [0, 1]
     assert np.ptp(axes[0].get_xlim()) == np.ptp(axes[1].get_xlim())  # losses compare by eye
+
+
+def test_dots_of_five_lesions_of_a_layer_do_not_cover_each_other():
+    names = ("dataset_mean", "image_mean", "position_mean", "shuffled", "zero")
+    records = [{"lesion": name, "layer": "all", "reestimated": True, "validation_accuracy": 0.5} for name in names]
+    none = [record | {"lesion": "none", "validation_accuracy": 0.9} for record in records[:1]]
+    dots = [line for line in plotting.lesions({"one": none + records}).axes[0].lines if line.get_marker() == "o"]
+    heights = sorted(dot.get_ydata()[0] for dot in dots)
+    assert min(np.diff(heights)) > 0.1
+    assert -0.5 < heights[0] < heights[-1] < 0.5
+    assert len({dot.get_color() if dot.get_mfc() == "white" else dot.get_mfc() for dot in dots}) == 5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from involution_utils.checks import ParameterError
-from involution_utils.experiments.toy import TASKS, ToyRun, draw, execute_toy
+from involution_utils.experiments.toy import TASKS, ToyRun, draw, execute_toy, start
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -19,19 +19,18 @@ def test_targets_are_those_of_a_loop(task):
             near = [(i + a, j + b) for a, b in near if 0 <= i + a < 12 and 0 <= j + b < 12]
             expected = inputs[n][max(near, key=lambda p: inputs[n][p][:4] @ center[:4])]
         else:
-            chosen = filters[1] if task.startswith("chosen") and center[0] < 0 else filters[0]
-            if task == "chosen_average":
-                chosen = np.array([[weight * weight for weight in row] for row in chosen])
-                chosen = chosen / chosen.sum()
+            chosen = filters[1] if task == "chosen_filter" and center[0] < 0 else filters[0]
             expected = np.einsum("uvc,uv->c", window, chosen)
         np.testing.assert_allclose(targets[n, i, j], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_channel_that_chooses_is_one_or_minus_one_or_normally_distributed():
-    filters, rng = np.ones((2, 3, 3)), np.random.default_rng(0)
-    assert set(np.unique(draw("chosen_filter", 9, rng, filters)[0][..., 0])) == {-1, 1}
-    normal = draw("chosen_average", 9, rng, filters)[0][..., 0]
-    assert abs(normal.std() - 1) < 0.1 < np.ptp(abs(normal))
+def test_a_runs_filters_are_its_first_numbers_and_differ_between_tasks_and_seeds():
+    for number, task in enumerate(TASKS):
+        rng, filters = start(task, 7)
+        again = np.random.default_rng((7, number))
+        np.testing.assert_array_equal(filters, again.normal(size=(2, 3, 3)) / 3)
+        assert rng.random() == again.random()
+    assert not np.allclose(start("fixed_filter", 0)[1], start("fixed_filter", 1)[1])
 
 
 @pytest.mark.slow

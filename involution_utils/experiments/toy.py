@@ -1,4 +1,4 @@
-"""Four toy tasks of one layer each (notebook 05): when does a fixed kernel do, when the pixel's, when comparing?
+"""Three toy tasks of one layer each (notebook 05): when does a fixed kernel do, when the pixel's, when comparing?
 
 Images of vectors, `(batch, 12, 12, 8)`, are mapped to images of the same shape by a rule that each operator must learn:
 
@@ -6,8 +6,6 @@ Images of vectors, `(batch, 12, 12, 8)`, are mapped to images of the same shape 
 - `chosen_filter`: one of two 3x3 filters; the sign of the center's first channel, which is 1 or -1, says which.
 - `copy_similar`: the neighbor, of the eight around, whose first four channels have the largest inner product with the
   center's.
-- `chosen_average`: as `chosen_filter`, but no weight is negative, each filter's sum is one, and the first channel is
-  normally distributed like the others.
 """
 
 import time
@@ -23,7 +21,7 @@ from involution_utils.experiments.experiment import Experiment
 from involution_utils.experiments.record import provenance
 from involution_utils.layers import AttentionKernelGenerator, Involution2D, KernelGenerator
 
-TASKS = ("fixed_filter", "chosen_filter", "copy_similar", "chosen_average")  # the order fixes each task's numbers
+TASKS = ("fixed_filter", "chosen_filter", "copy_similar")
 OPERATORS = ("depthwise", "involution", "attention")
 SIZE, CHANNELS, KEYS = 12, 8, 4
 STEPS, BATCH_SIZE, TEST_IMAGES = 1000, 32, 512
@@ -61,6 +59,12 @@ class ToyRun:
         return f"{self.task}-{self.operator}-seed{self.seed}.json"
 
 
+def start(task: str, seed: int) -> tuple[np.random.Generator, np.ndarray]:
+    """Return a run's source of randomness and the two filters, `(2, 3, 3)`, that it gave first."""
+    rng = np.random.default_rng((seed, TASKS.index(task)))
+    return rng, rng.normal(size=(2, 3, 3)) / 3
+
+
 def draw(task: str, count: int, rng: np.random.Generator, filters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Draw inputs and targets of a task.
 
@@ -68,8 +72,7 @@ def draw(task: str, count: int, rng: np.random.Generator, filters: np.ndarray) -
         task: One of `TASKS`.
         count: Number of images.
         rng: Source of randomness.
-        filters: `(2, 3, 3)`, the filters of `fixed_filter` (the first) and `chosen_filter`; `chosen_average` takes
-            their squares, divided by the sum.
+        filters: `(2, 3, 3)`, the filters of `fixed_filter` (the first) and `chosen_filter`.
 
     Returns:
         Two arrays `(count, 12, 12, 8)`, float32.
@@ -89,8 +92,6 @@ def draw(task: str, count: int, rng: np.random.Generator, filters: np.ndarray) -
         flat = windows.reshape(count, SIZE, SIZE, CHANNELS, 9)
         targets = np.take_along_axis(flat, best[..., None, None], -1)[..., 0]
     else:
-        if task == "chosen_average":
-            filters = filters**2 / (filters**2).sum((1, 2), keepdims=True)
         first, second = (np.einsum("nijcuv,uv->nijc", windows, each) for each in filters)
         targets = first if task == "fixed_filter" else np.where(inputs[..., :1] > 0, first, second)
     return inputs.astype("float32"), targets.astype("float32")
@@ -115,8 +116,8 @@ def execute_toy(run: ToyRun, state_dir: Any = None, verbose: int = 0, save: Any 
         The record: the run, `relative_error` (mean squared error on new images, divided by the targets' variance),
         trainable_parameters, seconds and provenance.
     """
-    begin, rng = time.perf_counter(), np.random.default_rng((run.seed, TASKS.index(run.task)))
-    filters = rng.normal(size=(2, 3, 3)) / 3
+    begin = time.perf_counter()
+    rng, filters = start(run.task, run.seed)
     keras.utils.set_random_seed(run.seed)
     model = build(run.operator)
     rate = keras.optimizers.schedules.CosineDecay(0.02, STEPS)
@@ -139,7 +140,7 @@ def execute_toy(run: ToyRun, state_dir: Any = None, verbose: int = 0, save: Any 
 
 
 def declare() -> list[ToyRun]:
-    """Return the runs: four tasks, three operators, ten seeds."""
+    """Return the runs: three tasks, three operators, ten seeds."""
     return [
         ToyRun(task=task, operator=operator, seed=seed)
         for task in TASKS
@@ -148,4 +149,4 @@ def declare() -> list[ToyRun]:
     ]
 
 
-TOY = Experiment("toy", "four toy tasks of one layer each (notebook 05)", declare, execute_toy)
+TOY = Experiment("toy", "three toy tasks of one layer each (notebook 05)", declare, execute_toy)

@@ -64,7 +64,8 @@ def kernels_at(
     for axis, color, (name, (row, column)), kernel in zip(
         axes[1:], OKABE_ITO[1:], places.items(), chosen, strict=False
     ):
-        axes[0].plot(column, row, "o", color=color, mec="white", mew=1.5, ms=9)
+        for edge, width in (("white", 4), (color, 2)):  # hollow, so that the pixel can be seen
+            axes[0].plot(column, row, "s", mfc="none", mec=edge, mew=width, ms=9)
         drawn = axis.imshow(kernel, **(color_scale(chosen) | ({"vmin": -limit, "vmax": limit} if limit else {})))
         axis.set_title(name)
         for edge in np.arange(1, len(kernel)) - 0.5:
@@ -86,8 +87,10 @@ def lesions(named: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     Args:
         named: dict from a network's title to the measurements of one model in the experiment `lesions`.
     """
-    figure, (axes,) = panels(1, len(named), 3.9, 3.6)
-    colors = dict(zip(("dataset_mean", "image_mean", "shuffled"), OKABE_ITO, strict=False))
+    figure, (axes,) = panels(1, len(named), 3.9, 4.2)
+    present = {one["lesion"] for measured in named.values() for one in measured}
+    order = [name for name in ("dataset_mean", "image_mean", "position_mean", "shuffled", "zero") if name in present]
+    colors = dict(zip(order, OKABE_ITO, strict=False))
     width = max(np.ptp([one["validation_accuracy"] for one in measured]) for measured in named.values()) * 1.15
     for axis, (title, measured) in zip(axes, named.items(), strict=True):
         rows = [*sorted({one["layer"] for one in measured} - {"all"}), "all"]
@@ -96,7 +99,7 @@ def lesions(named: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
             if one["lesion"] == "none":
                 axis.axvline(accuracy, color="black", lw=1, ls="-" if one["reestimated"] else "--")
                 continue
-            color, shift = colors[one["lesion"]], 0.22 * (list(colors).index(one["lesion"]) - 1)
+            color, shift = colors[one["lesion"]], 0.7 * ((order.index(one["lesion"]) + 0.5) / len(order) - 0.5)
             axis.plot(accuracy, row + shift, "o", mec=color, mfc=color if one["reestimated"] else "white", ms=5)
         best = max(one["validation_accuracy"] for one in measured)
         axis.set(title=title, xlabel="accuracy", xlim=(best + 0.05 * width - width, best + 0.05 * width))
