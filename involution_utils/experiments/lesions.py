@@ -21,6 +21,7 @@ LAYERS = {
     "involution_classifier": [f"involution_{number}" for number in (1, 2, 3)],
 }
 LESIONS = ("none", *analysis.LESIONS)
+OF_ALL_LAYERS = ("position_mean", "zero")  # added later, measured for all layers together alone
 REFERENCE_IMAGES = 2_000  # training images behind the mean kernels and the new statistics of the normalization
 
 
@@ -101,7 +102,7 @@ def declare() -> list[LesionRun]:
             runs += [
                 LesionRun(model=model, lesion=lesion, layer=layer, reestimated=again)
                 for lesion in analysis.LESIONS
-                for layer in (*names, "all")
+                for layer in (*(() if lesion in OF_ALL_LAYERS else names), "all")
             ]
     return runs
 
