@@ -181,8 +181,9 @@ def _primitive():
             jax.numpy.broadcast_to(x, (count, *x.shape)) if axis is None else jax.numpy.moveaxis(x, axis, 0)
             for x, axis in zip(arguments, axes, strict=True)
         )
-        result = primitive.bind(*(x.reshape(-1, *x.shape[2:]) for x in (first, second)), form=form)
-        return result.reshape(count, -1, *result.shape[1:]), 0
+        images = first.shape[1]  # not -1, which an empty batch leaves undetermined
+        result = primitive.bind(*(x.reshape(count * images, *x.shape[2:]) for x in (first, second)), form=form)
+        return result.reshape(count, images, *result.shape[1:]), 0
 
     def transpose(number):
         def rule(cotangent, first, second, *, form):

@@ -244,6 +244,15 @@ def test_forward_mode_on_tensorflow_alone_and_over_reverse_mode(traced):
 
 
 @only_jax
+def test_vmap_of_nothing_and_of_empty_batches_on_jax():
+    import jax
+
+    for count, batch in ((0, 2), (2, 0)):
+        inputs, kernels = np.zeros((count, batch, 4, 5, 2)), np.zeros((count, batch, 4, 5, 3, 3, 1))
+        assert jax.vmap(involution)(inputs, kernels).shape == inputs.shape
+
+
+@only_jax
 @RANKS
 def test_both_modes_of_differentiation_agree_on_jax(rank):
     import jax

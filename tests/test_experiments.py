@@ -58,6 +58,12 @@ def test_a_run_of_odd_arguments_is_that_of_its_record_or_refused():
     for value in (np.int64(3), float("nan"), {3}, keras.layers.ReLU()):
         with pytest.raises(ParameterError, match="`arguments` must be plain values"):
             Run(experiment="e", model="small_rednet", arguments={"kernel_size": value})
+    for arguments in (None, [], {1: 2}):
+        with pytest.raises(ParameterError, match="`arguments` must be a dict"):
+            Run(experiment="e", model="small_rednet", arguments=arguments)
+    for experiment in (3, "", "../e", "a/b", ".hidden"):  # the name of a folder
+        with pytest.raises(ParameterError, match="`experiment` must be a name"):
+            Run(experiment=experiment, model="small_rednet")
     lesion = LesionRun(model="small_rednet", lesion="shuffled", reestimated=np.True_, seed=np.int64(1))
     assert (type(lesion.reestimated), type(lesion.seed)) == (bool, int)  # JSON takes no others
 

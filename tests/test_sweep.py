@@ -72,6 +72,11 @@ def test_what_holds_no_value_or_the_same_twice_is_refused(text):
         values("seed", text)
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "-" * 3000 + "1", "(" * 300])
+def test_brackets_in_brackets_are_text(text):
+    assert values("x", text) == [text]
+
+
 def test_the_grid_has_each_point_once_and_tells_them_apart(notebook):
     points = grid(notebook, [("epochs", "2,3"), ("name", "a/b,a_b")])
     assert [point.parameters for point in points] == [{"epochs": e, "name": n} for e in (2, 3) for n in ("a/b", "a_b")]

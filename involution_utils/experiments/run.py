@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -54,10 +55,14 @@ class Run:
         def put(name, value):
             object.__setattr__(self, name, value)
 
+        if not isinstance(self.experiment, str) or not re.fullmatch(r"\w[\w.-]*", self.experiment):
+            raise checks.error("experiment", "a name of letters, digits, `_`, `-` and dots", self.experiment)
         checks.choice("model", self.model, MODELS)
         checks.choice("dataset", self.dataset, checks.DATASETS[1:])
         checks.choice("recipe", self.recipe, checks.RECIPES)
         known = set(inspect.signature(MODELS[self.model]).parameters) - {"input_shape", "num_classes"}
+        if not isinstance(self.arguments, Mapping) or not all(isinstance(name, str) for name in self.arguments):
+            raise checks.error("arguments", "a dict of arguments by their names", self.arguments)
         checks.names(self.arguments, sorted(known), f"argument of {self.model}")
         try:  # as a record's file keeps them
             arguments = json.loads(json.dumps(dict(self.arguments), sort_keys=True, allow_nan=False))

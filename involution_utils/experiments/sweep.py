@@ -62,7 +62,7 @@ def values(name: str, text: str) -> list[Any]:
     """
     try:
         found = json.loads(f"[{text}]")
-    except ValueError:
+    except (ValueError, RecursionError):
         found = [_value(part.strip()) for part in text.split(",")]
     described = {value if type(value) in (int, float) else repr(value) for value in found}  # 1 and 1.0 are one
     if not found or "" in found or len(described) < len(found):
@@ -74,7 +74,7 @@ def _value(text):
     for read in (json.loads, ast.literal_eval):
         try:
             return read(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two of brackets in brackets
             continue
     return text
 
