@@ -7,7 +7,7 @@ from involution_utils.plotting.involution import layer_diagram
 from involution_utils.plotting.kernels import kernel_maps, kernels_at, lesions
 from involution_utils.plotting.tasks import clips, label_maps, signal
 from involution_utils.plotting.texts import difference, table
-from involution_utils.plotting.training import confusion, curves, draws, spread
+from involution_utils.plotting.training import confusion, curves, draws
 
 __all__ = [
     "OKABE_ITO",
@@ -34,7 +34,6 @@ __all__ = [
     "seed_lines",
     "show",
     "signal",
-    "spread",
     "strips",
     "table",
     "trade_offs",

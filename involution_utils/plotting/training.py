@@ -1,4 +1,4 @@
-"""Figures of trainings: curves, the spread of runs, confusion."""
+"""Figures of trainings: curves, draws of runs, confusion."""
 
 from collections.abc import Mapping, Sequence
 
@@ -61,29 +61,6 @@ def draws(panels_of: Mapping[str, tuple[Mapping[str, Sequence[float]], tuple[flo
                     axis.text(at, row, text.format(value), transform=place, ha=side, va="center", color=color)
         axis.set(title=name, xlabel=label, xlim=(left, right), ylim=(len(rows) - 0.5, -0.5))
         axis.set_yticks(range(len(rows)), list(rows))
-    return figure
-
-
-@styled
-def spread(groups: Mapping[str, Sequence[float]], label: str, own: Mapping[str, float] | None = None) -> Figure:
-    """Draw one dot per run, one row per group, with the mean as a bar; `own` adds the reader's run as a star.
-
-    Args:
-        groups: dict from a name to the values of its runs.
-        label: what the values are, with the unit.
-        own: dict from a name to the reader's value.
-    """
-    figure = Figure(figsize=(7, 0.6 + 0.55 * len(groups)), layout="constrained")
-    axis = figure.subplots()
-    for row, (color, (name, values)) in enumerate(zip(OKABE_ITO, groups.items(), strict=False)):
-        axis.plot(values, [row] * len(values), "o", color=color, alpha=0.6, ms=8, mew=0)
-        axis.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color=color, lw=2)
-        if own and name in own:
-            axis.plot(own[name], row, "*", color="black", ms=14, label="your run")
-    axis.set(yticks=range(len(groups)), yticklabels=groups, ylim=(len(groups) - 0.4, -0.6), xlabel=label)
-    if own:
-        handles, labels = axis.get_legend_handles_labels()
-        axis.legend(handles[:1], labels[:1], frameon=False)
     return figure
 
 
