@@ -172,7 +172,7 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    part = path.with_name(f".part-{os.getpid()}-{path.name[-50:]}")  # no longer than a name may be
     try:
         yield part
         os.replace(part, path)

@@ -43,3 +43,10 @@ def test_a_broken_link_is_no_folder(target, below, tmp_path):
 def test_folders_of_odd_names_are_right(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     checks.folder("output_dir", name).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.mark.parametrize("name", ["x" * 250 + ".json", "é" * 125 + ".json"])
+def test_the_longest_names_can_be_written(name, tmp_path):
+    checks.write_whole(tmp_path / name, lambda part: part.write_text(part.suffix))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == ".json"
