@@ -40,9 +40,11 @@ def visit_displayed_math(self, node):
 
 
 def glossary_terms(text):
-    """Return {term in lower case: anchor} of a glossary whose entries read `- **Term**: what it is`."""
-    terms = re.findall(r"^- \*\*(.+?)\*\*", text, flags=re.M)
-    return {term.lower(): anchor(term) for names in terms for term in names.split(", ")}
+    """Return {term in lower case: (anchor, definition)} of a glossary whose entries read `- **Term**: what it is`."""
+    plain = re.sub(r"^- \*\*", "TERM ", text, flags=re.M).replace("^2", "²")
+    plain = re.sub(r"[*$]", "", re.sub(r"\\times ?", "×", plain))
+    entries = re.findall(r"^TERM (.+?): (.+)", plain, flags=re.M)
+    return {term.lower(): (anchor(term), definition) for names, definition in entries for term in names.split(", ")}
 
 
 def anchor(term):
@@ -60,7 +62,7 @@ def mark_terms(document):
 
 
 def link_terms(document, terms):
-    """Link each term's first mention in the text of a page to the glossary."""
+    """Link each term's first mention in the text of a page to the glossary; the definition shows under the pointer."""
     left = dict(terms)
     for text in list(document.findall(nodes.Text)):
         if any(isinstance(parent, (*LINKLESS, addnodes.desc)) for parent in _ancestors(text)):
@@ -69,7 +71,9 @@ def link_terms(document, terms):
         found = words and re.search(rf"\b({words})s?\b", text, flags=re.I)
         if found:
             name = found[1].lower()
-            link = nodes.reference("", found[0], refuri=f"README.html#{left.pop(name)}", classes=["glossary-term"])
+            target, definition = left.pop(name)
+            where = {"refuri": f"README.html#{target}", "reftitle": definition}
+            link = nodes.reference("", found[0], **where, classes=["glossary-term"])
             parts = [nodes.Text(text[: found.start()]), link, nodes.Text(text[found.end() :])]
             text.parent.replace(text, parts)
 
