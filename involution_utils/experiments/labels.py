@@ -112,7 +112,7 @@ def execute_labels(run: LabelRun, state_dir: Any = None, verbose: int = 0, save:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
     model.fit(images / np.float32(255), labels, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
-    found = {}
+    found: dict[str, float] = {}
     for name, size in SIZES.items():
         images, truth = shapes_with_masks(TEST_SCENES, *size, seed=2 * run.seed + 1)
         logits = model.predict(images / np.float32(255), batch_size=20, verbose=0)
