@@ -155,8 +155,8 @@ def test_attention_stays_inside_however_low_the_scores(dtype):
     layer = AttentionKernelGenerator(3, reduction_ratio=1, dtype=dtype)
     inputs = ops.full((1, 2, 2, 1), 200, dtype)
     layer.build(inputs.shape)
-    layer.query.kernel.assign(ops.ones_like(layer.query.kernel))
-    layer.key.kernel.assign(-ops.ones_like(layer.key.kernel))
+    layer.query.kernel.assign(np.ones(layer.query.kernel.shape, "float32"))
+    layer.key.kernel.assign(-np.ones(layer.key.kernel.shape, "float32"))
     kernels = ops.convert_to_numpy(ops.cast(layer(inputs), "float32")).reshape(2, 2, 3, 3)
     np.testing.assert_allclose(kernels[0, 0], [[0, 0, 0], [0, 0.25, 0.25], [0, 0.25, 0.25]])
 
