@@ -84,10 +84,9 @@ def chosen_rates() -> dict[str, float]:
     Raises:
         MissingRecordsError: If the runs that choose it are not all there.
     """
-    rates, records = {}, load_records("learning_rates")
-    for name, arguments in OPERATORS.items():
-        of_operator = [record for record in records if record.run.arguments == arguments]
-        accuracy = {record.run.learning_rate: record.history["val_accuracy"][-1] for record in of_operator}
+    rates = {}
+    for name, records in by_operator(load_records("learning_rates")).items():
+        accuracy = {record.run.learning_rate: record.history["val_accuracy"][-1] for record in records}
         if set(accuracy) != set(RATES):
             raise MissingRecordsError(
                 "the learning rates are not chosen yet: run `python -m involution_utils.experiments run learning_rates`"

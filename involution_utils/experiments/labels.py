@@ -13,7 +13,7 @@ import numpy as np
 from keras import layers
 from scipy import ndimage
 
-from involution_utils import checks
+from involution_utils import analysis, checks
 from involution_utils.data.dense import MASK_CLASSES, shapes_with_masks
 from involution_utils.experiments.experiment import Experiment
 from involution_utils.experiments.record import provenance
@@ -123,7 +123,7 @@ def execute_labels(run: LabelRun, state_dir: Any = None, verbose: int = 0, save:
         "operator": run.operator,
         "seed": run.seed,
         **found,
-        "trainable_parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
+        "trainable_parameters": analysis.parameters(model),
         "seconds": round(time.perf_counter() - begin, 1),
         **provenance(),
         "command": "python -m involution_utils.experiments run labels",

@@ -62,6 +62,14 @@ def forest(estimates: Mapping[str, Sequence[float]], label: str, found: Collecti
     return figure
 
 
+def _label_runs(axis, xlabel, ylabel):
+    """Label lines over whole numbers, with the legend beside them."""
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+    axis.grid(axis="y", alpha=0.3)
+    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+
+
 @styled
 def seed_lines(seeds: Sequence[int], groups: Mapping[str, Sequence[float]], ylabel: str) -> Figure:
     """Draw, over the seeds, how far each group's run lies from the group's mean; lines that run together correlate.
@@ -76,10 +84,7 @@ def seed_lines(seeds: Sequence[int], groups: Mapping[str, Sequence[float]], ylab
     axis.axhline(0, color="black", lw=1)
     for marker, (name, values) in zip("osD^v", groups.items(), strict=False):
         axis.plot(seeds, np.subtract(values, np.mean(values)), marker=marker, ms=5, lw=1.2, label=name)
-    axis.set(xlabel="seed", ylabel=ylabel)
-    axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
-    axis.grid(axis="y", alpha=0.3)
-    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    _label_runs(axis, "seed", ylabel)
     return figure
 
 
@@ -98,10 +103,7 @@ def learning_curves(groups: Mapping[str, Sequence[Sequence[float]]], ylabel: str
         for values in runs:
             axis.plot(epochs, values, color=color, lw=0.8, alpha=0.5)
         axis.plot(epochs, np.mean(runs, axis=0), color=color, lw=2, label=f"{name} ({len(runs)})")
-    axis.set(xlabel="epoch", ylabel=ylabel)
-    axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
-    axis.grid(axis="y", alpha=0.3)
-    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    _label_runs(axis, "epoch", ylabel)
     return figure
 
 
