@@ -6,7 +6,7 @@ python -m involution_utils.experiments sweep NOTEBOOK -p epochs 2 -p seed 0,1,2 
 """
 
 from involution_utils.experiments.experiment import Experiment, MissingRecordsError, make
-from involution_utils.experiments.lab import ABLATION, FULL_BUDGET_LAB, LAB, LEARNING_RATES
+from involution_utils.experiments.lab import ABLATION, FULL_BUDGET_LAB, GENERATORS_LAB, LAB, LEARNING_RATES
 from involution_utils.experiments.labels import LABELS
 from involution_utils.experiments.lesions import LESION
 from involution_utils.experiments.record import (
@@ -33,7 +33,18 @@ from involution_utils.experiments.training import TRAINING
 
 EXPERIMENTS = {
     experiment.name: experiment
-    for experiment in (TRAINING, REDNET, LEARNING_RATES, LAB, FULL_BUDGET_LAB, ABLATION, LESION, TOY, LABELS)
+    for experiment in (
+        TRAINING,
+        REDNET,
+        LEARNING_RATES,
+        LAB,
+        FULL_BUDGET_LAB,
+        ABLATION,
+        GENERATORS_LAB,
+        LESION,
+        TOY,
+        LABELS,
+    )
 }
 
 __all__ = [

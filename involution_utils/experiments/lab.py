@@ -1,4 +1,4 @@
-"""The factorial lab of notebook 06, the choice of its learning rates, its ablations, and the full budget.
+"""The factorial lab of notebook 06, its learning rates, ablations and full budget, and notebook 07's kernel generators.
 
 What will be compared, by which statistic and with which correction, stands in `DECLARATION.md` beside this file; it was
 written before the runs.
@@ -56,6 +56,11 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "start as a mean": {"start_as_mean": True},
     "reduction ratio 2": {"reduction_ratio": 2},
 }
+GENERATORS: dict[str, dict[str, Any]] = {
+    "wider context": {"kernel_generator": "context"},
+    "position code": {"kernel_generator": "position"},
+    "mixture of four kernels": {"kernel_generator": "mixture"},
+}
 
 
 def by_operator(records: Iterable[Record]) -> dict[str, list[Record]]:
@@ -106,11 +111,20 @@ def declare_lab() -> list[Run]:
     ]
 
 
+def _declare_changes(experiment, changes):
+    rate = chosen_rates()["involution"]
+    changed = [{"operator": "involution"} | change for change in changes.values()]
+    return [_run(experiment, arguments, seed, rate=rate) for seed in range(5) for arguments in changed]
+
+
 def declare_ablation() -> list[Run]:
     """Return the runs of the ablations: the involution with one argument changed, at the involution's rate."""
-    rate = chosen_rates()["involution"]
-    changed = [{"operator": "involution"} | change for change in ABLATIONS.values()]
-    return [_run("ablation", arguments, seed, rate=rate) for seed in range(5) for arguments in changed]
+    return _declare_changes("ablation", ABLATIONS)
+
+
+def declare_generators() -> list[Run]:
+    """Return the runs of the involution with the kernel generators of notebook 07, at the involution's rate."""
+    return _declare_changes("generators", GENERATORS)
 
 
 def declare_full_budget() -> list[Run]:
@@ -126,6 +140,9 @@ def declare_full_budget() -> list[Run]:
 LEARNING_RATES = Experiment("learning_rates", "the lab's learning rates, chosen on held-out images", declare_rates)
 LAB = Experiment("lab", "a 2 x 2 factorial of operators and its controls, 10,000 images, 5 epochs", declare_lab)
 ABLATION = Experiment("ablation", "the lab's involution with one argument changed at a time", declare_ablation)
+GENERATORS_LAB = Experiment(
+    "generators", "the lab's involution with the kernel generators of notebook 07", declare_generators
+)
 FULL_BUDGET_LAB = Experiment(
     "full_budget", "five operators and the repaired INN, 45,000 images, 20 epochs", declare_full_budget
 )

@@ -8,6 +8,7 @@ from keras import layers, ops
 
 from involution_utils import checks
 from involution_utils.layers import AttentionKernelGenerator, Involution2D, KernelGenerator
+from involution_utils.models.kernel_generators import KERNEL_GENERATORS
 
 OPERATORS = checks.OPERATORS
 NORMALIZATIONS = ("batch", "none")
@@ -75,7 +76,7 @@ def small_rednet(
     reduction_ratio: int = 4,
     normalization: str = "batch",
     start_as_mean: bool = False,
-    kernel_generator: Callable[..., layers.Layer] | None = None,
+    kernel_generator: Callable[..., layers.Layer] | str | None = None,
 ) -> keras.Model:
     """Build a RedNet for images of 32x32 pixels, or the same network with another spatial operator in its place.
 
@@ -97,8 +98,9 @@ def small_rednet(
         normalization: of the kernel generator, "batch" or "none", for "involution".
         start_as_mean: whether the kernels start as the mean of their window, plus what the generator adds, for
             "involution"; by default they start around zero.
-        kernel_generator: for "involution", a function that makes a kernel generator of one's own (notebook 07). It is
-            called once per block as `kernel_generator(kernel_size, strides=..., groups=..., reduction_ratio=...)`.
+        kernel_generator: for "involution", one of notebook 07, `"context"`, `"position"` or `"mixture"`; or a function
+            that makes one of your own. It is called once per block as
+            `kernel_generator(kernel_size, strides=..., groups=..., reduction_ratio=...)`.
 
     Returns:
         A `keras.Model` from (batch, *input_shape) to (batch, num_classes), not compiled.
@@ -113,6 +115,8 @@ def small_rednet(
     checks.whole_number("group_channels", group_channels)
     checks.whole_number("reduction_ratio", reduction_ratio)
     width = checks.number("width", width, 0.1)
+    if isinstance(kernel_generator, str):
+        kernel_generator = KERNEL_GENERATORS[checks.choice("kernel_generator", kernel_generator, KERNEL_GENERATORS)]
 
     def spatial(channels, strides, name):
         settings = {"strides": strides, "padding": "same", "name": name}

@@ -1,0 +1,88 @@
+"""The kernel generators that notebook 07 writes: a wider context, a position code, a mixture of fixed kernels."""
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+
+class _Generator(layers.Layer):
+    """The paper's two 1x1 convolutions; `hidden` says what the second one makes kernels from.
+
+    Args:
+        kernel_size: integer, height and width of the kernels.
+        strides: integer; blocks of this many pixels per axis are averaged first.
+        groups: integer, the number of kernels per position.
+        reduction_ratio: integer, channels of the input per hidden channel.
+
+    Input shape: `(batch, height, width, channels)`.
+
+    Output shape: `(batch, new_height, new_width, kernel_size * kernel_size * groups)`.
+    """
+
+    def __init__(self, kernel_size: int, strides: int = 1, groups: int = 1, reduction_ratio: int = 4, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.ratio = reduction_ratio
+        self.pool = layers.AveragePooling2D(strides, padding="same")
+        self.span = layers.Conv2D(kernel_size**2 * groups, 1)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the first convolution for inputs of `input_shape`."""
+        self.reduce = layers.Conv2D(max(1, input_shape[-1] // self.ratio), 1, use_bias=False)
+        self.normalize = layers.BatchNormalization()
+
+    def hidden(self, pixels: Any) -> Any:
+        """Return the hidden channels of `pixels`."""
+        return ops.relu(self.normalize(self.reduce(pixels)))
+
+    def call(self, inputs: Any) -> Any:
+        """Return the kernels of `inputs`, flat."""
+        return self.span(self.hidden(self.pool(inputs)))
+
+
+@keras.saving.register_keras_serializable("involution_utils")
+class ContextKernelGenerator(_Generator):
+    """Makes a kernel from its pixel and from the mean of the 5x5 pixels around it."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the first convolution and the mean for inputs of `input_shape`."""
+        super().build(input_shape)
+        self.around = layers.AveragePooling2D(5, strides=1, padding="same")
+
+    def hidden(self, pixels: Any) -> Any:
+        """Return the hidden channels of `pixels` and of what is around them."""
+        return super().hidden(ops.concatenate([pixels, self.around(pixels)], axis=-1))
+
+
+@keras.saving.register_keras_serializable("involution_utils")
+class PositionKernelGenerator(_Generator):
+    """Makes a kernel from its pixel and from its row and column, each from -1 to 1 (Liu et al., 2018)."""
+
+    def hidden(self, pixels: Any) -> Any:
+        """Return the hidden channels of `pixels` and of where they are."""
+        rows, columns = (
+            2 * ops.arange(size, dtype=pixels.dtype) / ops.cast(size - 1, pixels.dtype) - 1
+            for size in ops.shape(pixels)[1:3]
+        )
+        one = ops.ones_like(pixels[..., :1])
+        return super().hidden(ops.concatenate([pixels, one * rows[:, None, None], one * columns[:, None]], axis=-1))
+
+
+@keras.saving.register_keras_serializable("involution_utils")
+class MixtureKernelGenerator(_Generator):
+    """Mixes four learned kernels per group, by weights that each pixel chooses and that add up to one."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make what chooses the weights."""
+        self.choose = layers.Conv2D(4, 1)
+
+    def hidden(self, pixels: Any) -> Any:
+        """Return how much of each kernel `pixels` choose."""
+        return ops.softmax(self.choose(pixels))
+
+
+KERNEL_GENERATORS = {
+    "context": ContextKernelGenerator,
+    "position": PositionKernelGenerator,
+    "mixture": MixtureKernelGenerator,
+}
