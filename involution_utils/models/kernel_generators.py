@@ -26,7 +26,7 @@ class _Generator(layers.Layer):
         self.pool = layers.AveragePooling2D(strides, padding="same")
         self.span = layers.Conv2D(kernel_size**2 * groups, 1)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         """Make the first convolution for inputs of `input_shape`."""
         self.reduce = layers.Conv2D(max(1, input_shape[-1] // self.ratio), 1, use_bias=False)
         self.normalize = layers.BatchNormalization()
@@ -44,7 +44,7 @@ class _Generator(layers.Layer):
 class ContextKernelGenerator(_Generator):
     """Makes a kernel from its pixel and from the mean of the 5x5 pixels around it."""
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         """Make the first convolution and the mean for inputs of `input_shape`."""
         super().build(input_shape)
         self.around = layers.AveragePooling2D(5, strides=1, padding="same")
@@ -72,7 +72,7 @@ class PositionKernelGenerator(_Generator):
 class MixtureKernelGenerator(_Generator):
     """Mixes four learned kernels per group, by weights that each pixel chooses and that add up to one."""
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         """Make what chooses the weights."""
         self.choose = layers.Conv2D(4, 1)
 
