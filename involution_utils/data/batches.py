@@ -80,7 +80,7 @@ class Batches(keras.utils.PyDataset):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         images, labels = self._moved(chosen, index) if self.augment else (self.images[chosen], self.labels[chosen])
         scale = 255 if images.dtype == np.uint8 else 1
-        return images.astype(np.float32) / scale, labels
+        return np.divide(images, np.float32(scale), dtype=np.float32), labels  # one new array, not two
 
     def _moved(self, chosen: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the images `chosen`, mirrored and shifted as epoch and number of the batch have it, and labels."""
