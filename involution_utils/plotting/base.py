@@ -6,7 +6,7 @@ colors. Both are told apart with every kind of color vision.
 
 import functools
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -21,6 +21,18 @@ from matplotlib.rcsetup import cycler
 from involution_utils import checks
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+# What appears on several pages has one color on all of them.
+COLORS = {
+    "convolution": OKABE_ITO[0],
+    "CNN": OKABE_ITO[0],
+    "involution": OKABE_ITO[1],
+    "INN": OKABE_ITO[1],
+    "attention": OKABE_ITO[2],
+    "static": OKABE_ITO[3],
+    "depthwise": OKABE_ITO[4],
+    "involution per channel": OKABE_ITO[5],
+    "repaired INN": OKABE_ITO[5],
+}
 STYLE = {
     "axes.prop_cycle": cycler(color=OKABE_ITO),
     "axes.spines.top": False,
@@ -30,6 +42,13 @@ STYLE = {
     "image.cmap": "cividis",
     "image.interpolation": "nearest",
 }
+
+
+def colors_of(names: Iterable[str]) -> dict[str, str]:
+    """Return a color for each name: that of `COLORS`, or the first that no other name has."""
+    colors = {name: COLORS.get(name) for name in names}
+    free = iter([color for color in OKABE_ITO if color not in colors.values()] + list(OKABE_ITO) * len(colors))
+    return {name: color or next(free) for name, color in colors.items()}
 
 
 def show(figure: Figure, alt: str) -> Any:
@@ -250,9 +269,9 @@ def bars(named: Mapping[str, Mapping[str, float]], xlabel: str) -> Figure:
         for color, (part, size) in zip(OKABE_ITO[:6] * 3, parts.items(), strict=False):
             axis.barh(row, size, left=left, color=color, edgecolor="white", height=0.6)
             if size > 0.1 * longest:
-                axis.text(left + size / 2, row, f"{part}\n{size:,}", ha="center", va="center", fontsize=8)
+                axis.text(left + size / 2, row, f"{part}\n{size:,.0f}", ha="center", va="center", fontsize=8)
             left += size
-        axis.text(left + 0.01 * longest, row, f"{left:,}", va="center")
+        axis.text(left + 0.01 * longest, row, f"{left:,.0f}", va="center")
     axis.set(yticks=range(len(named)), yticklabels=named, xlabel=xlabel, xlim=(0, 1.12 * longest))
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.invert_yaxis()

@@ -6,7 +6,7 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
 
-from involution_utils.plotting.base import OKABE_ITO, panels, styled
+from involution_utils.plotting.base import OKABE_ITO, colors_of, panels, styled
 
 Intervals = Callable[[Sequence[float]], tuple[float, float, float]]  # from values to (mean, low, high)
 
@@ -82,8 +82,10 @@ def seed_lines(seeds: Sequence[int], groups: Mapping[str, Sequence[float]], ylab
     figure = Figure(figsize=(6.4, 3), layout="constrained")
     axis = figure.subplots()
     axis.axhline(0, color="black", lw=1)
+    colors = colors_of(groups)
     for marker, (name, values) in zip("osD^v", groups.items(), strict=False):
-        axis.plot(seeds, np.subtract(values, np.mean(values)), marker=marker, ms=5, lw=1.2, label=name)
+        deviations = np.subtract(values, np.mean(values))
+        axis.plot(seeds, deviations, marker=marker, color=colors[name], ms=5, lw=1.2, label=name)
     _label_runs(axis, "seed", ylabel)
     return figure
 
@@ -98,7 +100,8 @@ def learning_curves(groups: Mapping[str, Sequence[Sequence[float]]], ylabel: str
     """
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     axis = figure.subplots()
-    for color, (name, runs) in zip(OKABE_ITO, groups.items(), strict=False):
+    for name, runs in groups.items():
+        color = colors_of(groups)[name]
         epochs = np.arange(1, len(runs[0]) + 1)
         for values in runs:
             axis.plot(epochs, values, color=color, lw=0.8, alpha=0.5)
@@ -158,9 +161,10 @@ def strips(groups: Mapping[str, Mapping[str, Sequence[float]]], label: str) -> F
     """
     figure, (axes,) = panels(1, len(groups), 2.9, 1.9, sharex=True)
     for axis, (title, named) in zip(axes, groups.items(), strict=True):
-        for row, (color, (name, values)) in enumerate(zip(OKABE_ITO, named.items(), strict=False)):
+        colors = colors_of(named)
+        for row, (name, values) in enumerate(named.items()):
             jitter = np.linspace(-0.15, 0.15, len(values))
-            axis.plot(values, row + jitter, "o", color=color, alpha=0.7, ms=5, mew=0, label=name)
+            axis.plot(values, row + jitter, "o", color=colors[name], alpha=0.7, ms=5, mew=0, label=name)
         axis.set(title=title.replace("_", " "), xlabel=label, xscale="log", ylim=(len(named) - 0.5, -0.5))
         axis.set_yticks(range(len(named)), list(named) if axis is axes[0] else [])
         axis.grid(axis="x", alpha=0.3)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from involution_utils.plotting.base import OKABE_ITO, panels, styled
+from involution_utils.plotting.base import colors_of, panels, styled
 
 
 @styled
@@ -17,7 +17,9 @@ def curves(histories: Mapping[str, Mapping[str, list[float]]]) -> Figure:
         histories: dict from a model's name to what `train` returned.
     """
     figure, (axes,) = panels(1, 2, 4.2, 3.2)
-    for color, (name, history) in zip(OKABE_ITO, histories.items(), strict=False):
+    colors = colors_of(histories)
+    for name, history in histories.items():
+        color = colors[name]
         epochs = range(1, len(history["loss"]) + 1)
         for axis, metric in zip(axes, ("loss", "accuracy"), strict=True):
             mark = "." if len(epochs) < 3 else None
@@ -46,7 +48,9 @@ def draws(panels_of: Mapping[str, tuple[Mapping[str, Sequence[float]], tuple[flo
     """
     figure, (axes,) = panels(1, len(panels_of), 3.8, 2.1, sharey=True)
     width = 1.7 * max(high - low for _, (low, high) in panels_of.values())
-    for axis, color, (name, (rows, (low, high))) in zip(axes, OKABE_ITO, panels_of.items(), strict=False):
+    colors = colors_of(panels_of)
+    for axis, (name, (rows, (low, high))) in zip(axes, panels_of.items(), strict=True):
+        color = colors[name]
         left, right = (low + high - width) / 2, (low + high + width) / 2
         axis.axvspan(low, high, color="0.9", lw=0)
         for row, (marker, values) in enumerate(zip("oD*", rows.values(), strict=False)):
