@@ -6,7 +6,14 @@ python -m involution_utils.experiments sweep NOTEBOOK -p epochs 2 -p seed 0,1,2 
 """
 
 from involution_utils.experiments.experiment import Experiment, MissingRecordsError, make
-from involution_utils.experiments.lab import ABLATION, FULL_BUDGET_LAB, GENERATORS_LAB, LAB, LEARNING_RATES
+from involution_utils.experiments.lab import (
+    ABLATION,
+    FULL_BUDGET_LAB,
+    GENERATORS_LAB,
+    HIGHER_RATE_LAB,
+    LAB,
+    LEARNING_RATES,
+)
 from involution_utils.experiments.labels import LABELS
 from involution_utils.experiments.lesions import LESION
 from involution_utils.experiments.record import (
@@ -37,6 +44,7 @@ EXPERIMENTS = {
         TRAINING,
         REDNET,
         LEARNING_RATES,
+        HIGHER_RATE_LAB,
         LAB,
         FULL_BUDGET_LAB,
         ABLATION,

@@ -5,7 +5,7 @@ written before the runs.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from involution_utils.experiments.experiment import Experiment, MissingRecordsError
@@ -22,6 +22,7 @@ BUDGET: dict[str, Any] = {
 FULL = BUDGET | {"train_images": 45_000, "epochs": 20}
 RATES = 0.0025, 0.005, 0.01
 CHOICE_SEED = 100  # of the runs that choose a learning rate; no other run has it
+HIGHER_RATE = 0.02  # beyond the largest of `RATES`, for the operators that chose that one
 
 # The two widths are matched to 0.01 (`match_width`): "depthwise, wide" to the parameters of "involution per channel",
 # "convolution, narrow" to those of "involution".
@@ -72,6 +73,20 @@ def by_operator(records: Iterable[Record]) -> dict[str, list[Record]]:
     }
 
 
+def for_explorer(runs: Mapping[str, Iterable[Record]]) -> list[dict[str, Any]]:
+    """Return runs sorted by operator as `live.explorer` takes them, each with the comparisons that it serves."""
+    widths = {"depthwise, wide": "involution per channel", "convolution, narrow": "involution"}
+    rules = {name: ["as declared", "equal width"] for name in runs} | {name: ["as declared"] for name in widths}
+    for pair in widths.items():
+        for name in pair:
+            rules[name] = [*rules[name], "equal parameters"]
+    return [
+        {"operator": name, "seed": record.run.seed, "accuracy": record.test_accuracy, "rule": rules[name]}
+        for name, records in runs.items()
+        for record in records
+    ]
+
+
 def _run(experiment, arguments, seed, budget=BUDGET, rate=None):
     settings = {"arguments": arguments, "seed": seed, "learning_rate": rate, **budget}
     return Run(experiment=experiment, model="small_rednet", **settings)
@@ -98,6 +113,12 @@ def chosen_rates() -> dict[str, float]:
             )
         rates[name] = max(accuracy, key=lambda rate: accuracy[rate])
     return rates
+
+
+def declare_higher_rate() -> list[Run]:
+    """Return a run at `HIGHER_RATE` for each operator that chose the largest rate, which may have been too small."""
+    at_the_edge = [name for name, rate in chosen_rates().items() if rate == max(RATES)]
+    return [_run("higher_rate", OPERATORS[name], CHOICE_SEED, rate=HIGHER_RATE) for name in at_the_edge]
 
 
 def declare_lab() -> list[Run]:
@@ -138,6 +159,9 @@ def declare_full_budget() -> list[Run]:
 
 
 LEARNING_RATES = Experiment("learning_rates", "the lab's learning rates, chosen on held-out images", declare_rates)
+HIGHER_RATE_LAB = Experiment(
+    "higher_rate", "the operators that chose the largest rate, at twice that rate", declare_higher_rate
+)
 LAB = Experiment("lab", "a 2 x 2 factorial of operators and its controls, 10,000 images, 5 epochs", declare_lab)
 ABLATION = Experiment("ablation", "the lab's involution with one argument changed at a time", declare_ablation)
 GENERATORS_LAB = Experiment(
