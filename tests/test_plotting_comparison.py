@@ -29,6 +29,7 @@ def test_cell_means_stand_above_their_column_with_every_run_beside_them():
         (0, 0.2, 0.2, 0.2),
         (1, pytest.approx(0.6), pytest.approx(0.4), pytest.approx(0.8)),
     ]
+    assert [text.get_text() for text in axis.texts] == ["0.2", "0.5", "0.2", "0.6"]
     runs = sorted(value for line in axis.lines if line.get_alpha() for value in line.get_ydata())
     assert runs == sorted(v for cells in table.values() for values in cells.values() for v in values)
     assert [label.get_text() for label in axis.get_xticklabels()] == ["left", "right"]
@@ -38,7 +39,8 @@ def test_cell_means_stand_above_their_column_with_every_run_beside_them():
 
 def test_a_forest_has_a_row_per_estimate_and_fills_the_findings():
     estimates = {"a": (0.2, 0.1, 0.3, 0.01), "b": (-0.1, -0.4, 0.2, 0.5)}
-    (axis,) = plotting.forest(estimates, "difference", ["a"]).axes
+    (axis,) = plotting.forest(estimates, "difference", ["a"], {"b": "p = 0.5"}).axes
+    assert [text.get_text() for text in axis.texts] == ["", "p = 0.5"]
     zero, *drawn = axis.lines
     assert set(zero.get_xdata()) == {0}
     intervals, points = drawn[::2], drawn[1::2]
@@ -66,18 +68,16 @@ def test_learning_curves_show_each_run_and_the_mean_with_their_number():
     assert [line.get_ydata().tolist() for line in axis.lines[:2]] == groups["a"]
 
 
-def test_trade_offs_put_each_network_at_its_costs_and_its_mean():
-    accuracies = {"one": [0.1, 0.3], "two": [0.5, 0.7]}
-    costs = {"parameters": {"one": 10, "two": 40}, "ms": {"one": 0.5, "two": 7}, "MiB": {"one": 300, "two": 60}}
-    figure = plotting.trade_offs(accuracies, costs, extent)
-    for axis, (cost, values) in zip(figure.axes, costs.items(), strict=False):
+def test_trade_offs_put_each_network_at_its_costs_and_draw_the_arrows():
+    accuracies = {"one": 20.0, "two": 60.0, "three": 50.0}
+    costs = {"parameters": {"one": 10, "two": 40, "three": 30}, "ms": {"one": 0.5, "two": 7, "three": 3}}
+    figure = plotting.trade_offs(accuracies, costs, {"one": "two"}, "accuracy")
+    for axis, (cost, values) in zip(figure.axes, costs.items(), strict=True):
         assert axis.get_xlabel() == cost
-        assert bars(axis) == [
-            (values["one"], pytest.approx(0.2), pytest.approx(0.1), pytest.approx(0.3)),
-            (values["two"], pytest.approx(0.6), pytest.approx(0.5), pytest.approx(0.7)),
-        ]
-        assert [(text.get_text(), text.xy[0]) for text in axis.texts] == [("1", values["one"]), ("2", values["two"])]
-    assert not figure.axes[3].axison
+        assert [tuple(line.get_xydata()[0]) for line in axis.lines] == [(values[n], y) for n, y in accuracies.items()]
+        *names, arrow = axis.texts
+        assert [(text.get_text(), text.xy) for text in names] == [(n, (values[n], y)) for n, y in accuracies.items()]
+        assert (arrow.xy, arrow.xyann) == ((values["two"], 60.0), (values["one"], 20.0))
 
 
 def test_strips_have_a_panel_per_group_and_a_row_per_name():

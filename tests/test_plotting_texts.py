@@ -32,3 +32,9 @@ def test_table_formats_numbers_for_readers():
 def test_table_refuses_a_row_that_does_not_fit():
     with pytest.raises(ParameterError, match="`rows` must be lists of 2 values"):
         plotting.table("a | b", [[1, 2, 3]])
+
+
+def test_a_folded_table_opens_from_its_line():
+    text = plotting.table("a | b", [[1, 2]], folded="All numbers").data
+    assert text.startswith("<details><summary>All numbers</summary>\n\n| a | b |")
+    assert text.endswith("\n\n</details>")

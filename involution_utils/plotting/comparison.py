@@ -6,7 +6,7 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
 
-from involution_utils.plotting.base import OKABE_ITO, colors_of, panels, styled
+from involution_utils.plotting.base import COLORS, OKABE_ITO, colors_of, panels, styled
 
 Intervals = Callable[[Sequence[float]], tuple[float, float, float]]  # from values to (mean, low, high)
 
@@ -20,7 +20,7 @@ def cell_means(table: Mapping[str, Mapping[str, Sequence[float]]], intervals: In
     Args:
         table: dict from a level of one factor to a dict from a level of the other to the values of that cell's runs.
         intervals: function from a list of values to (mean, low, high).
-        ylabel: what the values are.
+        ylabel: what the values are, in percent.
     """
     figure = Figure(figsize=(6, 3.8), layout="constrained")
     axis = figure.subplots()
@@ -33,6 +33,8 @@ def cell_means(table: Mapping[str, Mapping[str, Sequence[float]]], intervals: In
             jitter = np.linspace(0.03, 0.12, len(values)) * np.sign(side)
             axis.plot(column + side + jitter, values, "o", color=color, alpha=0.45, ms=5, mew=0)
             axis.errorbar(column + side, mean, [[mean - low], [high - mean]], color=color, fmt="o", capsize=4, lw=2)
+            beside = {"ha": "right" if side < 0 else "left", "va": "center", "color": color, "weight": "bold"}
+            axis.text(column + 3.8 * side, mean, f"{mean:.1f}", **beside)
         axis.plot(np.arange(len(means)) + side, means, color=color, label=row)
     axis.set(xlim=(-0.45, len(columns) - 0.55), ylabel=ylabel)
     axis.set_xticks(range(len(columns)), columns)
@@ -42,13 +44,19 @@ def cell_means(table: Mapping[str, Mapping[str, Sequence[float]]], intervals: In
 
 
 @styled
-def forest(estimates: Mapping[str, Sequence[float]], label: str, found: Collection[str] = ()) -> Figure:
+def forest(
+    estimates: Mapping[str, Sequence[float]],
+    label: str,
+    found: Collection[str] = (),
+    notes: Mapping[str, str] | None = None,
+) -> Figure:
     """Draw estimates with their intervals, one per row, beside a line at zero.
 
     Args:
         estimates: dict from a row's name to an estimate, whose first values are the point and the interval's ends.
         label: what is estimated, with the unit.
         found: names of the rows to fill: those that the test, corrected, tells from zero.
+        notes: dict from a row's name to what stands behind it, such as its numbers.
     """
     figure = Figure(figsize=(7.4, 0.75 + 0.36 * len(estimates)), layout="constrained")
     axis = figure.subplots()
@@ -57,6 +65,7 @@ def forest(estimates: Mapping[str, Sequence[float]], label: str, found: Collecti
         color = OKABE_ITO[0] if name in found else "dimgray"
         axis.plot([low, high], [row, row], color=color, lw=2)
         axis.plot(value, row, "o", color=color, ms=8, mfc=color if name in found else "white", mew=1.5)
+        axis.text(1.02, row, (notes or {}).get(name, ""), transform=axis.get_yaxis_transform(), va="center")
     axis.set(yticks=range(len(estimates)), yticklabels=estimates, ylim=(len(estimates) - 0.5, -0.5), xlabel=label)
     axis.grid(axis="x", alpha=0.3)
     return figure
@@ -112,42 +121,42 @@ def learning_curves(groups: Mapping[str, Sequence[Sequence[float]]], ylabel: str
 
 @styled
 def trade_offs(
-    accuracies: Mapping[str, Sequence[float]],
+    accuracies: Mapping[str, float],
     costs: Mapping[str, Mapping[str, float]],
-    intervals: Intervals,
-    ylabel: str = "test accuracy",
+    arrows: Mapping[str, str],
+    ylabel: str,
 ) -> Figure:
-    """Draw accuracy against several costs, a panel each on a logarithmic axis; numbered points stand for the networks.
+    """Draw accuracy against several costs, two panels per row, on logarithmic axes; arrows from a network to another.
 
     Args:
-        accuracies: dict from a network's name to the accuracies of its runs.
+        accuracies: dict from a network's name to its accuracy.
         costs: dict from a cost, with its unit, to a dict from a network's name to a positive number.
-        intervals: function from a list of accuracies to (mean, low, high), the point and its bar.
-        ylabel: what the accuracies are.
+        arrows: dict from a network's name to that of the one that its arrow leads to.
+        ylabel: what the accuracies are, with the unit.
     """
-    columns = -(-len(costs) // 2)
-    figure, axes = panels(2, columns, 3.4, 2.9, sharey=True)
-    colors = dict(zip(accuracies, OKABE_ITO[:6] * 3, strict=False))
-    for axis, (cost, of_network) in zip(axes.flat, costs.items(), strict=False):
-        for number, (name, values) in enumerate(accuracies.items(), start=1):
-            mean, low, high = intervals(values)
-            x, color = of_network[name], colors[name]
-            axis.errorbar(x, mean, [[mean - low], [high - mean]], color=color, lw=1, capsize=2)
-            axis.plot(x, mean, "o", color="white", mec=color, mew=1.5, ms=12, label=f"{number}  {name}")
-            axis.annotate(number, (x, mean), ha="center", va="center_baseline", fontsize=7.5)
+    figure, axes = panels(-(-len(costs) // 2), 2, 4.5, 3.5, sharey=True)
+    ends = {**dict.fromkeys(arrows, "right"), **dict.fromkeys(arrows.values(), "left")}
+    others = sorted(set(accuracies) - set(ends), key=lambda name: accuracies[name])
+    for axis, (cost, of_network) in zip(axes.flat, costs.items(), strict=True):
+        for name, y in accuracies.items():
+            color = COLORS.get(name, "dimgray") if name in ends else "dimgray"
+            axis.plot(of_network[name], y, "o", color=color, ms=6)
+            above = name in ends or others.index(name) % 2  # in turns, so that neighbors' names do not overlap
+            place = {"xytext": (0, 9 if above else -9), "ha": ends.get(name, "center"), "va": "center"}
+            axis.annotate(name, (of_network[name], y), **place, textcoords="offset points", color=color, fontsize=8)
+        for start, end in arrows.items():
+            points = ((of_network[name], accuracies[name]) for name in (end, start))
+            style = {"arrowstyle": "-|>", "color": COLORS["involution"], "lw": 2, "shrinkA": 4, "shrinkB": 4}
+            axis.annotate("", *points, arrowprops=style)
         axis.set(xlabel=cost, xscale="log")
         large = max(of_network.values()) >= 10_000
         axis.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter(sep="") if large else "{x:g}")
         axis.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
-        axis.margins(0.12)
+        axis.margins(x=0.35, y=0.1)
         axis.grid(alpha=0.3)
     for axis in axes[:, 0]:
         axis.set_ylabel(ylabel)
-    for axis in axes.flat[len(costs) :]:
-        axis.set_axis_off()
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", frameon=False, markerscale=0.6)
     return figure
 
 

@@ -29,12 +29,13 @@ def difference(one: Any, other: Any, below: float | None = None) -> Any:
     return _markdown(f"largest difference: {power}")
 
 
-def table(header: str, rows: Iterable[Sequence]) -> Any:
+def table(header: str, rows: Iterable[Sequence], folded: str | None = None) -> Any:
     """Return a table for the page: whole numbers get thousands separators, floats three significant digits.
 
     Args:
         header: the columns' titles, separated by "|".
         rows: lists of as many values.
+        folded: a line of text in place of the table, which opens it.
 
     Raises:
         ParameterError: if a row has not as many values as there are titles.
@@ -44,7 +45,8 @@ def table(header: str, rows: Iterable[Sequence]) -> Any:
         if len(row) != len(titles):
             raise checks.error("rows", f"lists of {len(titles)} values, one per title", row)
     lines = [titles, ["---"] * len(titles), *([_cell(value) for value in row] for row in rows)]
-    return _markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines))
+    text = "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return _markdown(text if folded is None else f"<details><summary>{folded}</summary>\n\n{text}\n\n</details>")
 
 
 def _cell(value):
