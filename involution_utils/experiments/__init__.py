@@ -10,7 +10,7 @@ from involution_utils.experiments.lab import (
     ABLATION,
     FULL_BUDGET_LAB,
     GENERATORS_LAB,
-    HIGHER_RATE_LAB,
+    RATE_CHECKS,
     LAB,
     LEARNING_RATES,
 )
@@ -44,7 +44,7 @@ EXPERIMENTS = {
         TRAINING,
         REDNET,
         LEARNING_RATES,
-        HIGHER_RATE_LAB,
+        RATE_CHECKS,
         LAB,
         FULL_BUDGET_LAB,
         ABLATION,

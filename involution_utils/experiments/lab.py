@@ -115,10 +115,17 @@ def chosen_rates() -> dict[str, float]:
     return rates
 
 
-def declare_higher_rate() -> list[Run]:
-    """Return a run at `HIGHER_RATE` for each operator that chose the largest rate, which may have been too small."""
-    at_the_edge = [name for name, rate in chosen_rates().items() if rate == max(RATES)]
-    return [_run("higher_rate", OPERATORS[name], CHOICE_SEED, rate=HIGHER_RATE) for name in at_the_edge]
+def declare_rate_checks() -> list[Run]:
+    """Return the runs that check the choice of rates.
+
+    A run at `HIGHER_RATE` for each operator that chose the largest one, which may have been too small, on the held-out
+    images; and the static network at the involution's rate, with the lab's ten seeds.
+    """
+    rates = chosen_rates()
+    at_the_edge = [name for name, rate in rates.items() if rate == max(RATES)]
+    higher = [_run("rate_checks", OPERATORS[name], CHOICE_SEED, rate=HIGHER_RATE) for name in at_the_edge]
+    equal = [_run("rate_checks", OPERATORS["static"], seed, rate=rates["involution"]) for seed in range(10)]
+    return higher + equal
 
 
 def declare_lab() -> list[Run]:
@@ -159,9 +166,7 @@ def declare_full_budget() -> list[Run]:
 
 
 LEARNING_RATES = Experiment("learning_rates", "the lab's learning rates, chosen on held-out images", declare_rates)
-HIGHER_RATE_LAB = Experiment(
-    "higher_rate", "the operators that chose the largest rate, at twice that rate", declare_higher_rate
-)
+RATE_CHECKS = Experiment("rate_checks", "what the choice of learning rates may have hidden", declare_rate_checks)
 LAB = Experiment("lab", "a 2 x 2 factorial of operators and its controls, 10,000 images, 5 epochs", declare_lab)
 ABLATION = Experiment("ablation", "the lab's involution with one argument changed at a time", declare_ablation)
 GENERATORS_LAB = Experiment(
