@@ -10,9 +10,9 @@ from involution_utils.experiments.lab import (
     ABLATION,
     FULL_BUDGET_LAB,
     GENERATORS_LAB,
-    RATE_CHECKS,
     LAB,
     LEARNING_RATES,
+    RATE_CHECKS,
 )
 from involution_utils.experiments.labels import LABELS
 from involution_utils.experiments.lesions import LESION
