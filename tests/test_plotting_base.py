@@ -63,3 +63,16 @@ def test_a_mark_circles_its_position():
 def test_limits_set_the_scale_of_every_map():
     drawn = images_of(plotting.heat_maps({"a": np.eye(3), "b": 9 * np.eye(3)}, limits=(0, 4)))
     assert [image.get_clim() for image in drawn[:2]] == [(0, 4), (0, 4)]
+
+
+def test_bars_stack_the_parts_and_end_with_their_sum():
+    figure = plotting.bars({"one": {"a": 30_000, "b": 1_000}, "two": {"b": 9_000}}, "parameters")
+    (axis,) = figure.axes
+    assert [(round(bar.get_x()), round(bar.get_width())) for bar in axis.patches] == [
+        (0, 30_000),
+        (30_000, 1_000),
+        (0, 9_000),
+    ]
+    assert axis.patches[1].get_facecolor() == axis.patches[2].get_facecolor() != axis.patches[0].get_facecolor()
+    assert [text.get_text() for text in axis.texts] == ["30.0k", "31.0k", "9.0k", "9.0k"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]

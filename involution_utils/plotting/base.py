@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib
 import matplotlib.cbook
+import matplotlib.ticker
 import numpy as np
 import PIL.Image
 from matplotlib.axes import Axes
@@ -255,26 +256,39 @@ def lines(
 
 @styled
 def bars(named: Mapping[str, Mapping[str, float]], xlabel: str) -> Figure:
-    """Draw one stacked horizontal bar per row, each part with its name and number.
+    """Draw one stacked horizontal bar per row, with the size of each part that has room for it, and the sum.
 
     Args:
         named: dict from a row's name to a dict from a part's name to its size.
         xlabel: what the sizes are, with the unit.
     """
-    figure = Figure(figsize=(8, 0.7 + 0.75 * len(named)), layout="constrained")
+    figure = Figure(figsize=(8, 1 + 0.6 * len(named)), layout="constrained")
     axis = figure.subplots()
     longest = max(sum(parts.values()) for parts in named.values())
+    short = matplotlib.ticker.EngFormatter(places=1, sep="")
+    colors = dict(
+        zip(dict.fromkeys(part for parts in named.values() for part in parts), OKABE_ITO[:6] * 3, strict=False)
+    )
     for row, parts in enumerate(named.values()):
         left = 0.0
-        for color, (part, size) in zip(OKABE_ITO[:6] * 3, parts.items(), strict=False):
-            axis.barh(row, size, left=left, color=color, edgecolor="white", height=0.6)
-            if size > 0.1 * longest:
-                axis.text(left + size / 2, row, f"{part}\n{size:,.0f}", ha="center", va="center", fontsize=8)
+        for part, size in parts.items():
+            axis.barh(
+                row,
+                size,
+                left=left,
+                color=colors[part],
+                edgecolor="white",
+                height=0.6,
+                label=part if row == 0 else None,
+            )
+            if size > 0.04 * longest:
+                axis.text(left + size / 2, row, short(size), ha="center", va="center", fontsize=8)
             left += size
-        axis.text(left + 0.01 * longest, row, f"{left:,.0f}", va="center")
-    axis.set(yticks=range(len(named)), yticklabels=named, xlabel=xlabel, xlim=(0, 1.12 * longest))
-    axis.xaxis.set_major_formatter("{x:,.0f}")
+        axis.text(left + 0.01 * longest, row, short(left), va="center")
+    axis.set(yticks=range(len(named)), yticklabels=named, xlabel=xlabel, xlim=(0, 1.1 * longest))
+    axis.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter(sep=""))
     axis.invert_yaxis()
+    figure.legend(loc="outside upper center", ncols=len(colors), frameon=False)
     return figure
 
 
