@@ -62,7 +62,7 @@ def convolution(
 def handwritten(
     photo: np.ndarray | None = None,
     threshold: float = 0.47,
-    strength: float = 1.5,
+    width: float = 1.5,
     *,
     measure: np.ndarray | None = None,
     measure_name: str = "brightness",
@@ -76,7 +76,7 @@ def handwritten(
     Args:
         photo: `(height, width)`, gray, in [0, 1]; by default `photograph()`.
         threshold: The measure above which the rule blurs, from 0 to 1.
-        strength: The blur's standard deviation, from 0 to 3 pixels.
+        width: The blur's standard deviation, from 0 to 3 pixels.
         measure: `(height, width)`, in [0, 1]: what the rule looks at; by default `photo` itself.
         measure_name: What it is called.
         point: Where the window lies at first, (down, across) as shares of the photograph.
@@ -88,15 +88,15 @@ def handwritten(
         ParameterError: a ValueError, if an argument is of another form.
     """
     gray = photograph() if photo is None else _gray(photo)
-    threshold, strength = checks.number("threshold", threshold, 0, 1), checks.number("strength", strength, 0, 3)
+    threshold, width = checks.number("threshold", threshold, 0, 1), checks.number("width", width, 0, 3)
     looked_at = gray if measure is None else _gray(measure, "measure")
     if looked_at.shape != gray.shape:
         raise checks.error("measure", f"of the photograph's shape, {gray.shape}", looked_at.shape)
-    data = _photo_data(gray, point) | {"threshold": threshold, "strength": strength, "measureName": str(measure_name)}
+    data = _photo_data(gray, point) | {"threshold": threshold, "width": width, "measureName": str(measure_name)}
     if measure is not None:
         data["measure"] = image_data(looked_at[..., None], str(measure_name))
     title, scripts = "A kernel written by hand", ["forward.js", "page.js", "photograph.js", "handwritten.js"]
-    identity, blur = gaussian(0), gaussian(strength)
+    identity, blur = gaussian(0), gaussian(width)
     kernels = np.where((looked_at > threshold)[..., None, None], blur, identity)
     shown = {
         "photograph": gray,
@@ -176,11 +176,11 @@ def _family(family: Any, operators: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def gaussian(strength: float) -> np.ndarray:
-    """Return a 7x7 Gaussian that adds up to one, of standard deviation `strength` pixels; 0 gives the identity."""
+def gaussian(width: float) -> np.ndarray:
+    """Return a 7x7 Gaussian that adds up to one, of standard deviation `width` pixels; 0 gives the identity."""
     distance = np.arange(SIZE) - SIZE // 2
     squared = distance[:, None] ** 2 + distance**2
-    weights = np.exp(-squared / (2 * strength**2)) if strength else (squared == 0).astype("float64")
+    weights = np.exp(-squared / (2 * width**2)) if width else (squared == 0).astype("float64")
     return weights / weights.sum()
 
 

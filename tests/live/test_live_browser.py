@@ -457,7 +457,7 @@ def test_the_rule_written_by_hand(visit):
     page.locator("#threshold").fill("0.47")
     kept = text(page, "#ruled-about")
     assert "100 % where it is dark" in kept
-    page.locator("#strength").fill("0")
+    page.locator("#width").fill("0")
     assert "100 % where it is bright" in text(page, "#ruled-about")
     assert "100 % where it is dark" in text(page, "#blurred-about")
 

@@ -148,7 +148,7 @@ RUN = {"operator": "a", "seed": 0, "accuracy": 0.5}
         (lambda: microscope.page(small_rednet(), microscope.pictures(), "page.txt"), "`path` must be the name of a"),
         (lambda: microscope.page(small_rednet(), microscope.pictures(), 3), "`path` must be the name of a file"),
         (lambda: microscope.handwritten(threshold=1.5), "`threshold` must be a number from 0 to 1"),
-        (lambda: microscope.handwritten(strength=-1), "`strength` must be a number from 0 to 3"),
+        (lambda: microscope.handwritten(width=-1), "`width` must be a number from 0 to 3"),
         (lambda: microscope.handwritten(PHOTO * 9), "`photo` must be a gray picture"),
         (lambda: microscope.handwritten(PHOTO[None]), "`photo` must be a gray picture"),
         (lambda: microscope.convolution(point=(2, 0)), "`point` must be a number from 0 to 1"),

@@ -140,7 +140,7 @@ def test_a_convolution_of_the_photograph(operator, tmp_path, run_page):
 
 
 def test_the_rule_written_by_hand(tmp_path, run_page):
-    page = microscope.handwritten(threshold=0.4, strength=1.2).save(tmp_path / "page.html")
+    page = microscope.handwritten(threshold=0.4, width=1.2).save(tmp_path / "page.html")
     html = page.read_text()
     code = html[html.index("const SIZE = 7") : html.index("/** How much neighbors")]
     code = code.replace("const ", "var ").replace("let ", "var ")

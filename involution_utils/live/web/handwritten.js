@@ -5,13 +5,13 @@ const SIZE = 7, TAPS = SIZE * SIZE;
 const MEASURE = DATA.measure ? pixelsOf(DATA.measure) : PHOTO; // what the rule looks at
 const [HIGH, LOW] = DATA.measure ? [`${DATA.measureName} is above the threshold`, "it is not"] : ["it is bright", "it is dark"];
 const identity = Float32Array.from({ length: TAPS }, (_, tap) => (tap === (TAPS - 1) / 2 ? 1 : 0));
-let threshold = DATA.threshold, strength = DATA.strength, ruled = null, blurred = null;
+let threshold = DATA.threshold, width = DATA.width, ruled = null, blurred = null;
 
-/** A Gaussian of standard deviation `strength` pixels; its weights add up to one. */
+/** A Gaussian of standard deviation `width` pixels; its weights add up to one. */
 function blur() {
-  if (strength === 0) return identity;
+  if (width === 0) return identity;
   const half = (SIZE - 1) / 2;
-  const weights = identity.map((_, tap) => Math.exp(-((Math.floor(tap / SIZE) - half) ** 2 + ((tap % SIZE) - half) ** 2) / (2 * strength ** 2)));
+  const weights = identity.map((_, tap) => Math.exp(-((Math.floor(tap / SIZE) - half) ** 2 + ((tap % SIZE) - half) ** 2) / (2 * width ** 2)));
   const sum = weights.reduce((a, b) => a + b);
   return weights.map((weight) => weight / sum);
 }
@@ -46,7 +46,7 @@ function update(again = false) {
     const below = (value) => value <= threshold, above = (value) => value > threshold, share = MEASURE.filter(above).length / MEASURE.length;
     const kept = (values, chosen) => percent(detail(values, chosen) / (detail(PHOTO, chosen) || 1));
     byId("threshold-value").textContent = short(threshold);
-    byId("strength-value").textContent = `${short(strength)} pixels`;
+    byId("width-value").textContent = `${short(width)} pixels`;
     for (const [id, values, name] of [["ruled", ruled, "The rule"], ["blurred", blurred, "One blur for all"]]) {
       const text = `Contrast between neighbors that is left: ${kept(values, above)} where ${HIGH}, ${kept(values, below)} where ${LOW}.`;
       byId(`${id}-about`).textContent = text;
@@ -63,7 +63,7 @@ function update(again = false) {
 }
 
 byId("threshold-name").textContent = `Threshold of ${DATA.measureName}`;
-for (const [id, set] of [["threshold", (value) => { threshold = value; }], ["strength", (value) => { strength = value; }]]) {
+for (const [id, set] of [["threshold", (value) => { threshold = value; }], ["width", (value) => { width = value; }]]) {
   byId(id).value = DATA[id];
   byId(id).addEventListener("input", ({ target }) => { set(Number(target.value)); update(true); });
 }
