@@ -203,7 +203,7 @@ def test_ignored_cells_are_those_that_depend_on_data_training_or_time():
     }
     assert ignored == {
         "01_convolution": 0,
-        "02_involution": 1,  # time
+        "02_involution": 0,
         "03_training": 9,  # the data's source, the trainings, what they reached, their errors, their time
         "04_kernels": 6,  # the data's source, four tables of these images' kernels, a lesion on these images
         "05_self_attention": 0,

@@ -60,11 +60,6 @@ def test_a_mark_circles_its_position():
     assert figure.axes[1].lines[0].get_xydata().tolist() == [[1, 2]]
 
 
-def test_limits_set_the_scale_of_every_map():
-    drawn = images_of(plotting.heat_maps({"a": np.eye(3), "b": 9 * np.eye(3)}, limits=(0, 4)))
-    assert [image.get_clim() for image in drawn[:2]] == [(0, 4), (0, 4)]
-
-
 def test_bars_stack_the_parts_and_end_with_their_sum():
     figure = plotting.bars({"one": {"a": 30_000, "b": 1_000}, "two": {"b": 9_000}}, "parameters")
     (axis,) = figure.axes
@@ -76,3 +71,8 @@ def test_bars_stack_the_parts_and_end_with_their_sum():
     assert axis.patches[1].get_facecolor() == axis.patches[2].get_facecolor() != axis.patches[0].get_facecolor()
     assert [text.get_text() for text in axis.texts] == ["30.0k", "31.0k", "9.0k", "9.0k"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+
+
+def test_what_has_a_color_on_other_pages_has_it_among_lines():
+    (axis,) = plotting.lines([1, 2], {"involution": [2, 3], "other": [1, 2]}, "x", "y").axes
+    assert [line.get_color() for line in axis.lines] == [plotting.OKABE_ITO[1], plotting.OKABE_ITO[0]]

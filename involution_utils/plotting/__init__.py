@@ -2,8 +2,8 @@
 
 from involution_utils.plotting.base import OKABE_ITO, bars, heat_maps, image_grid, lines, matrices, photograph, show
 from involution_utils.plotting.comparison import cell_means, forest, learning_curves, seed_lines, strips, trade_offs
-from involution_utils.plotting.convolution import misses
-from involution_utils.plotting.involution import layer_diagram
+from involution_utils.plotting.convolution import misses, receptive_fields
+from involution_utils.plotting.involution import kernel_rows, layer_diagram
 from involution_utils.plotting.kernels import kernel_maps, kernels_at, lesions
 from involution_utils.plotting.tasks import clips, label_maps, signal
 from involution_utils.plotting.texts import difference, table
@@ -22,6 +22,7 @@ __all__ = [
     "heat_maps",
     "image_grid",
     "kernel_maps",
+    "kernel_rows",
     "kernels_at",
     "label_maps",
     "layer_diagram",
@@ -31,6 +32,7 @@ __all__ = [
     "matrices",
     "misses",
     "photograph",
+    "receptive_fields",
     "seed_lines",
     "show",
     "signal",

@@ -195,7 +195,6 @@ def heat_maps(
     label: str = "",
     share: bool = True,
     marks: Mapping[str, tuple[int, int]] | None = None,
-    limits: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw 2-D arrays side by side as heat maps with a color bar, on one scale unless `share` is False.
 
@@ -206,15 +205,12 @@ def heat_maps(
         label: what the colors measure, with its unit.
         share: one scale and one color bar for all.
         marks: dict from title to (row, column), a position to circle.
-        limits: the scale's ends; None takes the 1st and 99th percentile.
     """
     figure, axes = panels(1, len(named), size, size)
     groups = [list(named.values())] if share else [[array] for array in named.values()]
     scales = [color_scale(np.concatenate([np.ravel(a) for a in group]), signed) for group in groups]
     for number, (axis, (title, array)) in enumerate(zip(axes.flat, named.items(), strict=True)):
         drawn = axis.imshow(array, **scales[0 if share else number])
-        if limits:
-            drawn.set_clim(*limits)
         axis.set_title(title)
         bare(axis)
         if marks and title in marks:
@@ -242,8 +238,9 @@ def lines(
     """
     figure = Figure(figsize=(6, 3.4), layout="constrained")
     axis = figure.subplots()
+    colors = colors_of(named)
     for marker, (name, values) in zip("osD^v", named.items(), strict=False):
-        axis.plot(x, values, marker=marker, label=name)
+        axis.plot(x, values, marker=marker, color=colors[name], label=name)
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log")
     if log_x:
         axis.set_xscale("log")
