@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from involution_utils.checks import ParameterError
-from involution_utils.experiments.toy import TASKS, ToyRun, draw, execute_toy, start
+from involution_utils.experiments.toy import TASKS, ToyRun, apply_rule, copied_taps, draw, execute_toy, start
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -22,6 +22,18 @@ def test_targets_are_those_of_a_loop(task):
             chosen = filters[1] if task == "chosen_filter" and center[0] < 0 else filters[0]
             expected = np.einsum("uvc,uv->c", window, chosen)
         np.testing.assert_allclose(targets[n, i, j], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_rules_apply_to_images_of_any_size():
+    rng = np.random.default_rng(2)
+    inputs, filters = rng.normal(size=(1, 5, 7, 6)), rng.normal(size=(2, 3, 3))
+    down, across = np.divmod(copied_taps(inputs)[0, 2, 3], 3)
+    copied = apply_rule("copy_similar", inputs, filters)
+    np.testing.assert_array_equal(copied[0, 2, 3], inputs[0, 1 + down, 2 + across])
+    fixed, chosen = (apply_rule(task, inputs, filters) for task in ("fixed_filter", "chosen_filter"))
+    positive = inputs[..., 0] > 0
+    np.testing.assert_array_equal(chosen[positive], fixed[positive])
+    assert not np.isclose(chosen[~positive], fixed[~positive]).any()
 
 
 def test_a_runs_filters_are_its_first_numbers_and_differ_between_tasks_and_seeds():

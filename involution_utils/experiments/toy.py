@@ -65,6 +65,36 @@ def start(task: str, seed: int) -> tuple[np.random.Generator, np.ndarray]:
     return rng, rng.normal(size=(2, 3, 3)) / 3
 
 
+def apply_rule(task: str, inputs: np.ndarray, filters: np.ndarray) -> np.ndarray:
+    """Compute the targets of a task.
+
+    Args:
+        task: One of `TASKS`.
+        inputs: `(count, height, width, channels)`.
+        filters: `(2, 3, 3)`, as in `draw`.
+
+    Returns:
+        An array of the shape of `inputs`.
+    """
+    padded = np.pad(inputs, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))  # (..., channels, 3, 3)
+    if task == "copy_similar":
+        best = copied_taps(inputs).reshape(*inputs.shape[:3], 1, 1)
+        return np.take_along_axis(windows.reshape(*inputs.shape, 9), best, -1)[..., 0]
+    first, second = (np.einsum("nijcuv,uv->nijc", windows, each) for each in filters)
+    return first if task == "fixed_filter" else np.where(inputs[..., :1] > 0, first, second)
+
+
+def copied_taps(inputs: np.ndarray) -> np.ndarray:
+    """Say which tap `copy_similar` copies at every position: `(count, height, width)`, from 0 to 8, row by row."""
+    padded = np.pad(inputs[..., :KEYS], [(0, 0), (1, 1), (1, 1), (0, 0)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+    inside = np.lib.stride_tricks.sliding_window_view(np.pad(np.ones(inputs.shape[1:3]), 1), (3, 3)).copy()
+    inside[..., 1, 1] = 0  # a pixel is no neighbor of its own
+    likeness = np.einsum("nijcuv,nijc->nijuv", windows, inputs[..., :KEYS])
+    return np.where(inside > 0, likeness, -np.inf).reshape(*inputs.shape[:3], 9).argmax(-1)
+
+
 def draw(task: str, count: int, rng: np.random.Generator, filters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Draw inputs and targets of a task.
 
@@ -82,18 +112,7 @@ def draw(task: str, count: int, rng: np.random.Generator, filters: np.ndarray) -
         inputs[..., 0] = rng.choice([-1.0, 1.0], inputs.shape[:-1])
     if task == "copy_similar":
         inputs[..., :KEYS] /= np.linalg.norm(inputs[..., :KEYS], axis=-1, keepdims=True)
-    padded = np.pad(inputs, [(0, 0), (1, 1), (1, 1), (0, 0)])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))  # (count, 12, 12, 8, 3, 3)
-    if task == "copy_similar":
-        inside = np.lib.stride_tricks.sliding_window_view(np.pad(np.ones((SIZE, SIZE)), 1), (3, 3)).copy()
-        inside[..., 1, 1] = 0  # a pixel is no neighbor of its own
-        likeness = np.einsum("nijcuv,nijc->nijuv", windows[..., :KEYS, :, :], inputs[..., :KEYS])
-        best = np.where(inside > 0, likeness, -np.inf).reshape(count, SIZE, SIZE, 9).argmax(-1)
-        flat = windows.reshape(count, SIZE, SIZE, CHANNELS, 9)
-        targets = np.take_along_axis(flat, best[..., None, None], -1)[..., 0]
-    else:
-        first, second = (np.einsum("nijcuv,uv->nijc", windows, each) for each in filters)
-        targets = first if task == "fixed_filter" else np.where(inputs[..., :1] > 0, first, second)
+    targets = apply_rule(task, inputs, filters)
     return inputs.astype("float32"), targets.astype("float32")
 
 
@@ -109,6 +128,18 @@ def build(operator: str) -> keras.Model:
     return keras.Model(inputs, Involution2D(3, kernel_generator=generator)(inputs))
 
 
+def train_toy(run: ToyRun) -> tuple[keras.Model, np.random.Generator, np.ndarray]:
+    """Train one layer on one task; return the network, the run's source of randomness and the task's filters."""
+    rng, filters = start(run.task, run.seed)
+    keras.utils.set_random_seed(run.seed)
+    model = build(run.operator)
+    rate = keras.optimizers.schedules.CosineDecay(0.02, STEPS)
+    model.compile(keras.optimizers.Adam(rate), "mse", jit_compile=False)
+    inputs, targets = draw(run.task, STEPS // 10 * BATCH_SIZE, rng, filters)
+    model.fit(inputs, targets, batch_size=BATCH_SIZE, epochs=10, verbose=0)
+    return model, rng, filters
+
+
 def execute_toy(run: ToyRun, state_dir: Any = None, verbose: int = 0, save: Any = None) -> dict[str, Any]:
     """Train one layer on one task; nothing is resumed or saved, for it takes seconds.
 
@@ -117,13 +148,7 @@ def execute_toy(run: ToyRun, state_dir: Any = None, verbose: int = 0, save: Any 
         trainable_parameters, seconds and provenance.
     """
     begin = time.perf_counter()
-    rng, filters = start(run.task, run.seed)
-    keras.utils.set_random_seed(run.seed)
-    model = build(run.operator)
-    rate = keras.optimizers.schedules.CosineDecay(0.02, STEPS)
-    model.compile(keras.optimizers.Adam(rate), "mse", jit_compile=False)
-    inputs, targets = draw(run.task, STEPS // 10 * BATCH_SIZE, rng, filters)
-    model.fit(inputs, targets, batch_size=BATCH_SIZE, epochs=10, verbose=0)
+    model, rng, filters = train_toy(run)
     inputs, targets = draw(run.task, TEST_IMAGES, rng, filters)
     error = np.mean((model.predict(inputs, verbose=0) - targets) ** 2) / targets.var()
     return {

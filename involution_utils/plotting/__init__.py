@@ -4,7 +4,7 @@ from involution_utils.plotting.base import OKABE_ITO, bars, heat_maps, image_gri
 from involution_utils.plotting.comparison import cell_means, forest, learning_curves, seed_lines, strips, trade_offs
 from involution_utils.plotting.convolution import misses, receptive_fields
 from involution_utils.plotting.involution import kernel_rows, layer_diagram
-from involution_utils.plotting.kernels import kernel_maps, kernels_at, lesions
+from involution_utils.plotting.kernels import by_layer, kernel_maps, kernels_at, ladder, lesions, links
 from involution_utils.plotting.tasks import clips, label_maps, signal
 from involution_utils.plotting.texts import difference, table
 from involution_utils.plotting.training import confusion, curves, draws
@@ -12,6 +12,7 @@ from involution_utils.plotting.training import confusion, curves, draws
 __all__ = [
     "OKABE_ITO",
     "bars",
+    "by_layer",
     "cell_means",
     "clips",
     "confusion",
@@ -25,10 +26,12 @@ __all__ = [
     "kernel_rows",
     "kernels_at",
     "label_maps",
+    "ladder",
     "layer_diagram",
     "learning_curves",
     "lesions",
     "lines",
+    "links",
     "matrices",
     "misses",
     "photograph",
