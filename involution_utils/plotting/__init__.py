@@ -7,7 +7,7 @@ from involution_utils.plotting.involution import kernel_rows, layer_diagram
 from involution_utils.plotting.kernels import by_layer, kernel_maps, kernels_at, ladder, lesions, links
 from involution_utils.plotting.tasks import clips, label_maps, signal
 from involution_utils.plotting.texts import difference, table
-from involution_utils.plotting.training import confusion, curves, draws
+from involution_utils.plotting.training import confusion, curves, draws, stages
 
 __all__ = [
     "OKABE_ITO",
@@ -39,6 +39,7 @@ __all__ = [
     "seed_lines",
     "show",
     "signal",
+    "stages",
     "strips",
     "table",
     "trade_offs",

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from involution_utils.plotting.base import colors_of, panels, styled
+from involution_utils.plotting.base import bare, colors_of, panels, styled
 
 
 @styled
@@ -39,7 +39,8 @@ def curves(histories: Mapping[str, Mapping[str, list[float]]]) -> Figure:
 def draws(panels_of: Mapping[str, tuple[Mapping[str, Sequence[float]], tuple[float, float]]], label: str) -> Figure:
     """Draw runs of several networks as dots on a line each, one zoomed panel per network, all of one width.
 
-    A value beyond its panel is written at the edge, with an arrow.
+    A value beyond its panel is written at the edge, with an arrow. Beside a row with several values in the panel stands
+    how far apart the outermost of these are; above the panel the ends of its band.
 
     Args:
         panels_of: dict from a network's name to (rows, band): `rows` is a dict from a row's name to its values, `band`
@@ -63,7 +64,16 @@ def draws(panels_of: Mapping[str, tuple[Mapping[str, Sequence[float]], tuple[flo
                     at, side, text = (0.02, "left", "← {:.3f}") if value < left else (0.98, "right", "{:.3f} →")
                     place = axis.get_yaxis_transform()
                     axis.text(at, row, text.format(value), transform=place, ha=side, va="center", color=color)
-        axis.set(title=name, xlabel=label, xlim=(left, right), ylim=(len(rows) - 0.5, -0.5))
+            inside = [value for value in values if left <= value <= right]
+            if len(inside) > 1 and max(values) <= right:
+                apart, place = f"{np.ptp(inside):.3f} apart", axis.get_yaxis_transform()
+                axis.text(0.98, row, apart, transform=place, ha="right", va="center", fontsize=8)
+        axis.set(
+            title=f"{name}, band {low:.3f} to {high:.3f}",
+            xlabel=label,
+            xlim=(left, right),
+            ylim=(len(rows) - 0.5, -0.5),
+        )
         axis.set_yticks(range(len(rows)), list(rows))
     return figure
 
@@ -90,7 +100,28 @@ def confusion(named: Mapping[str, np.ndarray], class_names: Sequence[str]) -> Fi
                 weight = "bold" if row == column else "normal"
                 axis.text(column, row, f"{value:.0f}", ha="center", va="center", color=color, fontsize=7, weight=weight)
         ticks = range(len(class_names))
-        axis.set(xticks=ticks, yticks=ticks, yticklabels=class_names, xlabel="predicted", ylabel="true", title=name)
+        axis.set(xticks=ticks, yticks=ticks, yticklabels=class_names, xlabel="predicted", title=name)
         axis.set_xticks(ticks, class_names, rotation=60, ha="right", rotation_mode="anchor")
+    axes[0].set_ylabel("true")
     figure.colorbar(drawn, ax=axes, label="errors, % of the true class's images", shrink=0.7)
+    return figure
+
+
+@styled
+def stages(named: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """Draw what becomes of one image on its way through networks, one row per network.
+
+    Each picture is scaled so that its largest value, which stands above it, is the brightest; zeros are black.
+
+    Args:
+        named: dict from a network's name to a dict from a stage's name to an array (H, W, 3), nowhere negative.
+    """
+    figure, axes = panels(len(named), max(map(len, named.values())), 1.75, 2.05)
+    for row, (network, pictures) in zip(axes, named.items(), strict=True):
+        for axis, (stage, picture) in zip(row, pictures.items(), strict=True):
+            most = float(np.max(picture))
+            axis.imshow(np.asarray(picture) / (most or 1))
+            axis.set_title(f"{stage}\nlargest {most:.2f}")
+            bare(axis)
+        row[0].set_ylabel(network)
     return figure
