@@ -81,8 +81,9 @@ def snapshot(
     for axis, (layer, sums) in zip(axes[1:-1], list(maps.items())[:5], strict=True):
         most = max(float(np.abs(sums).max()), 1e-12)
         drawn = axis.imshow(sums[..., 0], cmap="RdBu_r", vmin=-most, vmax=most, interpolation="nearest")
-        axis.set_title(layer, fontsize=9)
-        figure.colorbar(drawn, ax=axis, orientation="horizontal", shrink=0.8).ax.tick_params(labelsize=7)
+        axis.set_title(layer.removesuffix("_involution").replace("_", " "), fontsize=9)
+        bar = figure.colorbar(drawn, ax=axis, orientation="horizontal", shrink=0.8, aspect=12, pad=0.03)
+        bar.ax.tick_params(labelsize=7)
     for axis in axes[:-1]:
         axis.set_xticks([])
         axis.set_yticks([])
