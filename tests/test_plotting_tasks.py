@@ -36,6 +36,34 @@ def test_more_classes_than_colors_are_refused():
         plotting.label_maps({"truth": [np.zeros((2, 2), int)]}, [str(number) for number in range(9)])
 
 
+@pytest.mark.parametrize(("classes", "columns", "wanted"), [(7, 4, 4), (3, 4, 3), (7, 1, 1), (8, 10, 8)])
+def test_the_rows_of_the_legend_are_about_equally_long(classes, columns, wanted):
+    picture = np.zeros((2, 2, 3))
+    figure = plotting.label_maps({"image": [picture] * columns}, [str(n) for n in range(classes)], size=1.6)
+    assert figure.legends[0]._ncols == wanted
+
+
+def test_a_column_has_the_maps_of_the_images_and_below_them_the_mean_of_all():
+    rng = np.random.default_rng(0)
+    images, maps = rng.random((5, 8, 8, 3)), {"one": rng.random((5, 4, 4)), "other": 10 * rng.random((5, 4, 4))}
+    figure = plotting.maps_and_means(images, maps, [3, 1])
+    drawn = [np.asarray(image.get_array()) for image in images_of(figure)[:8]]  # the rest is color bars
+    expected = [images[3], maps["one"][3], maps["other"][3], images[1], maps["one"][1], maps["other"][1]]
+    for found, wanted in zip(drawn, [*expected, maps["one"].mean(0), maps["other"].mean(0)], strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    one, other = ({images_of(figure)[n].get_clim() for n in column} for column in ((1, 4, 6), (2, 5, 7)))
+    assert len(one) == len(other) == 1
+    assert one != other
+    assert "5 images" in figure.axes[6].texts[0].get_text()
+
+
+def test_shaded_steps_lie_on_a_band_with_one_entry_in_the_legend():
+    figure = plotting.signal({"noisy": np.arange(6.0)}, shaded={"flat": [True, True, False, False, True, False]})
+    bands = [patch.get_bbox() for patch in figure.axes[0].patches]
+    assert [(band.x0, band.x1) for band in bands] == [(-0.5, 1.5), (3.5, 4.5)]
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["noisy", "flat"]
+
+
 def test_a_kernel_stands_below_its_step_the_first_tap_on_top():
     kernels = np.zeros((5, 3))
     kernels[4, 0] = 1

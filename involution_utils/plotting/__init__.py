@@ -5,7 +5,7 @@ from involution_utils.plotting.comparison import cell_means, forest, learning_cu
 from involution_utils.plotting.convolution import misses, receptive_fields
 from involution_utils.plotting.involution import kernel_rows, layer_diagram
 from involution_utils.plotting.kernels import by_layer, kernel_maps, kernels_at, ladder, lesions, links
-from involution_utils.plotting.tasks import clips, label_maps, signal
+from involution_utils.plotting.tasks import clips, label_maps, maps_and_means, signal
 from involution_utils.plotting.texts import difference, table
 from involution_utils.plotting.training import confusion, curves, draws, stages
 
@@ -32,6 +32,7 @@ __all__ = [
     "lesions",
     "lines",
     "links",
+    "maps_and_means",
     "matrices",
     "misses",
     "photograph",

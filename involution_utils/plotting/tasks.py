@@ -1,4 +1,4 @@
-"""Figures of other tasks than classifying images: labels of pixels, signals and the kernels along them, clips."""
+"""Figures of notebook 07: kernels by generator, labels of pixels, signals and the kernels along them, clips."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +10,34 @@ from matplotlib.patches import Patch
 
 from involution_utils import checks
 from involution_utils.plotting.base import OKABE_ITO, bare, color_scale, panels, styled
+
+
+@styled
+def maps_and_means(
+    images: np.ndarray, maps: Mapping[str, np.ndarray], shown: Sequence[int], size: float = 1.35
+) -> Figure:
+    """Draw a few images, beside each its map per name, and in the last row the mean map over all images.
+
+    Args:
+        images: (N, H, W, 3), uint8 or floats in [0, 1].
+        maps: dict from a column's title to N maps, (N, h, w); a column has one scale and one color bar.
+        shown: the numbers of the images to draw.
+        size: width of a panel in inches.
+    """
+    figure, axes = panels(len(shown) + 1, len(maps) + 1, size, size)
+    for axis in axes.flat:
+        bare(axis)
+    for axis, number in zip(axes[:, 0], shown, strict=False):
+        axis.imshow(images[number])
+    axes[-1, 0].text(0.5, 0.5, f"mean over\n{len(images)} images", ha="center", va="center")
+    axes[-1, 0].set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    for column, (name, stack) in zip(axes.T[1:], maps.items(), strict=True):
+        scale = color_scale(stack, signed=False)
+        for axis, one in zip(column, [*stack[list(shown)], stack.mean(axis=0)], strict=True):
+            drawn = axis.imshow(one, **scale)
+        column[0].set_title(name)
+        figure.colorbar(drawn, ax=column, location="bottom", shrink=0.8, pad=0.02)
+    return figure
 
 
 @styled
@@ -47,18 +75,25 @@ def label_maps(
     for axis, title in zip(axes[0], columns or (), strict=False):
         axis.set_title(title)
     patches = [Patch(color=color, label=name) for color, name in zip(colors, class_names, strict=False)]
-    figure.legend(handles=patches, loc="outside lower center", ncols=max(1, int(count * size)), frameon=False)
+    rows = -(-len(patches) // max(1, int(count * size)))  # that fit, each as long as the others
+    figure.legend(handles=patches, loc="outside lower center", ncols=-(-len(patches) // rows), frameon=False)
     return figure
 
 
 @styled
-def signal(named: Mapping[str, Sequence[float]], kernels: np.ndarray | None = None, label: str = "") -> Figure:
+def signal(
+    named: Mapping[str, Sequence[float]],
+    kernels: np.ndarray | None = None,
+    label: str = "",
+    shaded: Mapping[str, Sequence[bool]] | None = None,
+) -> Figure:
     """Draw curves over one axis, and below them the kernel of every step as a column of colors.
 
     Args:
         named: dict from a curve's name to its T values; the first is drawn thin and gray.
         kernels: (T, K), the kernel of each step; None draws the curves alone.
         label: what the values are.
+        shaded: dict from a name to T truth values; the steps where it is true lie on a gray band.
     """
     figure = Figure(figsize=(8.4, 2.6 if kernels is None else 4), layout="constrained")
     rows = [2.4] if kernels is None else [2.4, 1]
@@ -68,8 +103,12 @@ def signal(named: Mapping[str, Sequence[float]], kernels: np.ndarray | None = No
             {"color": "0.7", "lw": 0.8} if number == 0 else {"color": OKABE_ITO[(7, 5, 0, 2)[(number - 1) % 4]]}
         )
         axes[0].plot(values, label=name, **({"lw": 1.2} | style))
+    for name, where in (shaded or {}).items():
+        edges = np.flatnonzero(np.diff([False, *where, False])).reshape(-1, 2) - 0.5
+        for number, (begin, end) in enumerate(edges):
+            axes[0].axvspan(begin, end, color="0.9", lw=0, zorder=0, label=None if number else name)
     axes[0].set(ylabel=label, xlim=(-0.5, len(values) - 0.5))
-    axes[0].legend(frameon=False, ncols=len(named), loc="lower center", bbox_to_anchor=(0.5, 1))
+    axes[0].legend(frameon=False, ncols=len(named) + len(shaded or ()), loc="lower center", bbox_to_anchor=(0.5, 1))
     if kernels is not None:
         taps = np.arange(kernels.shape[1]) - kernels.shape[1] // 2
         edges = (-0.5, len(kernels) - 0.5, taps[-1] + 0.5, taps[0] - 0.5)
