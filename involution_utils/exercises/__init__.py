@@ -41,9 +41,7 @@ from involution_utils.exercises.training import (
     check_repaired_inn,
 )
 from involution_utils.exercises.your_own import (
-    check_involution_parameters_nd,
     check_kernel_generator,
-    check_logit_map_shape,
     check_mean_iou,
     check_signal_involution,
 )
@@ -62,10 +60,8 @@ __all__ = [
     "check_interval",
     "check_involution",
     "check_involution_parameters",
-    "check_involution_parameters_nd",
     "check_kernel_generator",
     "check_kernel_map",
-    "check_logit_map_shape",
     "check_lookalike_kernels",
     "check_mean_iou",
     "check_mean_kernels",

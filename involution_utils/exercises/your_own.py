@@ -146,42 +146,6 @@ def _learning_problem(layer, images):
     return None
 
 
-def check_involution_parameters_nd(answer: Any) -> Verdict:
-    """Check `involution_parameters_nd(axes, channels, kernel_size, groups, reduction_ratio)`.
-
-    Args:
-        answer: function that returns the number of trainable parameters of an `Involution1D`, `Involution2D` or
-            `Involution3D` (axes = 1, 2 or 3) with its default kernel generator; the ratio divides the channels.
-    """
-
-    def involution_parameters_nd(
-        axes, channels, kernel_size, groups, reduction_ratio, *, numbers=lambda k, n: k**n, norm=2
-    ):
-        hidden = channels // reduction_ratio
-        return hidden * (channels + 1 + norm) + numbers(kernel_size, axes) * groups * (hidden + 1)
-
-    count = involution_parameters_nd
-    mistakes = {
-        "these are always kernels over two axes.": lambda *sizes: count(*sizes, numbers=lambda k, n: k * k),
-        "a kernel over n axes has K to the power of n numbers, not n times K.": (
-            lambda *sizes: count(*sizes, numbers=lambda k, n: k * n)
-        ),
-        "a kernel over n axes has K to the power of n numbers; these are kernels over one.": (
-            lambda *sizes: count(*sizes, numbers=lambda k, n: k)
-        ),
-        "the groups have no effect; each has a kernel of its own.": lambda n, c, k, g, r: count(n, c, k, 1, r),
-        "a normalization has a scale and a shift for each hidden channel.": lambda *sizes: count(*sizes, norm=0),
-        "no gradient trains the moving mean and variance.": lambda *sizes: count(*sizes, norm=4),
-        "the 1x1 convolutions have no further axes, whatever the input has: only the kernels grow.": (
-            lambda n, c, k, g, r: count(n, c, k, g, r) ** n,
-            lambda n, c, k, g, r: count(n, c, k, g, r) * n,
-            lambda n, c, k, g, r: c // r * (c**n + 3) + k**n * g * (c // r + 1),
-        ),
-    }
-    cases = [(2, 8, 3, 2, 2), (1, 12, 5, 3, 4), (3, 16, 3, 4, 4), (1, 32, 9, 1, 8), (3, 8, 5, 8, 1)]
-    return judge(answer, cases, involution_parameters_nd, "only the taps of a kernel multiply with the axes.", mistakes)
-
-
 def check_signal_involution(answer: Any) -> Verdict:
     """Check `involve_signal(signal, kernels)`, an involution over one axis.
 
@@ -229,45 +193,6 @@ def check_signal_involution(answer: Any) -> Verdict:
         (draw(size=(steps, channels)), draw(size=(steps, size, groups))) for steps, channels, size, groups in sizes
     ]
     return judge(answer, cases, involve_signal, "one axis less, and nothing else is new.", mistakes)
-
-
-def check_logit_map_shape(answer: Any) -> Verdict:
-    """Check `logit_map_shape(height, width, classes, strides)`.
-
-    Args:
-        answer: function that returns (rows, columns, classes), the shape of the logits that a network without a dense
-            layer gives for an image of that size; `strides` lists the strides of its layers, all with padding "same".
-    """
-
-    def logit_map_shape(height, width, classes, strides, *, divide=lambda n, s: -(-n // s)):
-        for stride in strides:
-            height, width = divide(height, stride), divide(width, stride)
-        return height, width, classes
-
-    shape = logit_map_shape
-    mistakes = {
-        'with "same", sizes are rounded up, not down.': (
-            lambda h, w, c, s: shape(h, w, c, s, divide=lambda n, d: n // d),
-            lambda h, w, c, s: shape(h, w, c, s, divide=lambda n, d: round(n / d)),
-        ),
-        "a size is a whole number.": lambda h, w, c, s: shape(h, w, c, s, divide=lambda n, d: n / d),
-        "the strides have no effect.": lambda h, w, c, s: (h, w, c),
-        "all layers count, not one of them alone.": (
-            lambda h, w, c, s: shape(h, w, c, s[:1]),
-            lambda h, w, c, s: shape(h, w, c, s[-1:]),
-        ),
-        "strides multiply; they do not add up.": lambda h, w, c, s: shape(h, w, c, [sum(s) or 1]),
-        "height and width are swapped.": lambda h, w, c, s: shape(w, h, c, s),
-        "the classes are the last axis.": lambda h, w, c, s: (c, *shape(h, w, c, s)[:2]),
-        "this is one answer per image; a network without a dense layer gives one per position.": (
-            lambda h, w, c, s: (1, 1, c),
-            lambda h, w, c, s: c,
-        ),
-    }
-    cases = [(4, 8, 3, [2]), (9, 6, 2, [1, 3]), (45, 31, 5, [2, 1, 2]), (33, 50, 4, [2, 2, 2]), (7, 5, 10, [])]
-    return judge(
-        answer, cases, logit_map_shape, "divide by each stride, round up; the weights stay the same.", mistakes
-    )
 
 
 def check_mean_iou(answer: Any) -> Verdict:

@@ -1,52 +1,9 @@
 """Answers to the exercises of notebook 07, right ones and wrong ones."""
 
-import math
-
-import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
 from exercises import mistake, right, solution
-
-
-# involution_parameters_nd
-@solution("involution_parameters_nd")
-def involution_parameters_nd(axes, channels, kernel_size, groups, reduction_ratio):
-    hidden, taps = channels // reduction_ratio, kernel_size**axes * groups
-    return (channels * hidden + hidden) + 2 * hidden + (hidden * taps + taps)
-
-
-def of_generator(n, c, k, g, r, taps=None, norm=2, biases=1):
-    taps = (taps or k**n) * g
-    return c * (c // r) + biases * (c // r) + norm * (c // r) + taps * (c // r) + biases * taps
-
-
-for name, hint, wrong in [
-    ("two_axes", "always kernels over two", lambda n, c, k, g, r: of_generator(n, c, k, g, r, k * k)),
-    ("times", "not n times K", lambda n, c, k, g, r: of_generator(n, c, k, g, r, k * n)),
-    ("one_axis", "these are kernels over one", lambda n, c, k, g, r: of_generator(n, c, k, g, r, k)),
-    ("no_groups", "groups have no effect", lambda n, c, k, g, r: of_generator(n, c, k, 1, r)),
-    ("no_norm", "scale and a shift", lambda n, c, k, g, r: of_generator(n, c, k, g, r, norm=0)),
-    ("moving", "moving mean", lambda n, c, k, g, r: of_generator(n, c, k, g, r, norm=4)),
-    ("all_to_the_power", "only the kernels grow", lambda n, c, k, g, r: of_generator(n, c, k, g, r) ** n),
-    ("all_times_axes", "only the kernels grow", lambda n, c, k, g, r: of_generator(n, c, k, g, r) * n),
-    ("no_biases", ", got ", lambda n, c, k, g, r: of_generator(n, c, k, g, r, biases=0)),
-    ("groups_to_the_power", ", got ", lambda n, c, k, g, r: of_generator(n, c, k, g**n, r)),
-    ("power_turned_around", ", got ", lambda n, c, k, g, r: of_generator(n, c, k, g, r, n**k)),
-    ("kernel_per_channel", ", got ", lambda n, c, k, g, r: of_generator(n, c, k, c, r)),
-    ("convolution", ", got ", lambda n, c, k, g, r: k**n * c * c + c),
-    ("generated", ", got ", lambda n, c, k, g, r: k**n * g),
-]:
-    mistake("involution_parameters_nd", hint, name)(wrong)
-
-right("involution_parameters_nd", "float")(lambda n, c, k, g, r: c / r * (c + 3) + float(k) ** n * g * (c / r + 1))
-
-
-@right("involution_parameters_nd")
-def product_of_sizes(axes, channels, kernel_size, groups, reduction_ratio):
-    shapes = [(channels, channels // reduction_ratio), *[(channels // reduction_ratio,)] * 3]
-    shapes += [(channels // reduction_ratio, *[kernel_size] * axes, groups), (*[kernel_size] * axes, groups)]
-    return sum(map(math.prod, shapes))
 
 
 # signal_involution
@@ -120,56 +77,6 @@ def tensors(signal, kernels):
     padded = ops.pad(ops.cast(signal, "float32"), [(half, half), (0, 0)])
     windows = ops.stack([padded[u : u + len(signal)] for u in range(kernels.shape[1])], axis=1)
     return ops.sum(windows * spread, axis=1)
-
-
-# logit_map_shape
-@solution("logit_map_shape")
-def logit_map_shape(height, width, classes, strides):
-    for stride in strides:
-        height, width = math.ceil(height / stride), math.ceil(width / stride)
-    return height, width, classes
-
-
-def divided(h, w, c, s, divide):
-    for stride in s:
-        h, w = divide(h, stride), divide(w, stride)
-    return h, w, c
-
-
-for name, hint, wrong in [
-    ("floor", "rounded up, not down", lambda h, w, c, s: divided(h, w, c, s, lambda n, d: n // d)),
-    ("fraction", "whole number", lambda h, w, c, s: divided(h, w, c, s, lambda n, d: n / d)),
-    ("no_strides", "strides have no effect", lambda h, w, c, s: (h, w, c)),
-    ("first_alone", "all layers count", lambda h, w, c, s: logit_map_shape(h, w, c, s[:1])),
-    ("last_alone", "all layers count", lambda h, w, c, s: logit_map_shape(h, w, c, s[-1:])),
-    ("added", "do not add up", lambda h, w, c, s: logit_map_shape(h, w, c, [sum(s)]) if s else (h, w, c)),
-    ("exchanged", "height and width are swapped", lambda h, w, c, s: logit_map_shape(w, h, c, s)),
-    ("classes_first", "classes are the last axis", lambda h, w, c, s: (c, *logit_map_shape(h, w, c, s)[:2])),
-    ("one_answer", "one answer per image", lambda h, w, c, s: (1, 1, c)),
-    ("no_classes", "got shape (2,)", lambda h, w, c, s: logit_map_shape(h, w, c, s)[:2]),
-    ("batch", "got shape (4,)", lambda h, w, c, s: (1, *logit_map_shape(h, w, c, s))),
-    ("floor_of_the_product", "rounded up, not down", lambda h, w, c, s: (h // math.prod(s), w // math.prod(s), c)),
-    ("valid", ", got ", lambda h, w, c, s: divided(h, w, c, s, lambda n, d: (n - 3) // d + 1)),
-    ("rows_alone", ", got ", lambda h, w, c, s: (logit_map_shape(h, w, c, s)[0], w, c)),
-    ("one_stride_per_axis", ", got ", lambda h, w, c, s: (-(-h // (s or [1])[0]), -(-w // (s or [1])[-1]), c)),
-    ("plus_one", ", got ", lambda h, w, c, s: divided(h, w, c, s, lambda n, d: n // d + 1)),
-    ("sizes_squared", ", got ", lambda h, w, c, s: logit_map_shape(h, h, c, s)),
-]:
-    mistake("logit_map_shape", hint, name)(wrong)
-
-right("logit_map_shape", "product")(lambda h, w, c, s: [-(-h // math.prod(s)), -(-w // math.prod(s)), c])
-right("logit_map_shape", "ranges")(
-    lambda h, w, c, s: np.array([len(range(0, h, math.prod(s))), len(range(0, w, math.prod(s))), c])
-)
-
-
-@right("logit_map_shape")
-def asked_of_keras(height, width, classes, strides):
-    model = keras.Sequential([keras.Input((None, None, 3))])
-    for stride in strides:
-        model.add(layers.Conv2D(4, 3, strides=stride, padding="same"))
-    model.add(layers.Dense(classes))
-    return model.compute_output_shape((1, height, width, 3))[1:]
 
 
 # mean_iou
@@ -267,39 +174,12 @@ def nan_mean(truth, predicted, classes):
     return np.nanmean(shares)
 
 
-# The remaining variants of the hints
-for check, hint, name, wrong in [
+for hint, name, wrong in [
+    ("in the truth; divide by", "recall", lambda t, p, c: np.mean([(p == k)[t == k].mean() for k in np.unique(t)])),
     (
-        "involution_parameters_nd",
-        "only the kernels grow",
-        "channels_to_the_power",
-        lambda n, c, k, g, r: c // r * (c**n + 3) + k**n * g * (c // r + 1),
-    ),
-    (
-        "logit_map_shape",
-        "rounded up, not down",
-        "at_least_1",
-        lambda h, w, c, s: divided(h, w, c, s, lambda n, d: max(n // d, 1)),
-    ),
-    (
-        "logit_map_shape",
-        "rounded up, not down",
-        "rounded",
-        lambda h, w, c, s: divided(h, w, c, s, lambda n, d: round(n / d)),
-    ),
-    ("logit_map_shape", "all layers count", "largest", lambda h, w, c, s: logit_map_shape(h, w, c, [max([1, *s])])),
-    ("logit_map_shape", "one answer per image", "classes", lambda h, w, c, s: c),
-    (
-        "mean_iou",
-        "in the truth; divide by",
-        "recall",
-        lambda t, p, c: np.mean([(p == k)[t == k].mean() for k in np.unique(t)]),
-    ),
-    (
-        "mean_iou",
         "in the prediction; divide by",
         "precision",
         lambda t, p, c: np.mean([(t == k)[p == k].mean() for k in np.unique(p)]),
     ),
 ]:
-    mistake(check, hint, name)(wrong)
+    mistake("mean_iou", hint, name)(wrong)
