@@ -27,11 +27,12 @@ COLORS = {
     "convolution": OKABE_ITO[0],
     "CNN": OKABE_ITO[0],
     "involution": OKABE_ITO[1],
+    "generated": OKABE_ITO[1],
     "INN": OKABE_ITO[1],
     "attention": OKABE_ITO[2],
     "static": OKABE_ITO[3],
     "depthwise": OKABE_ITO[4],
-    "involution per channel": OKABE_ITO[5],
+    "involution per channel": OKABE_ITO[7],
     "repaired INN": OKABE_ITO[5],
 }
 STYLE = {

@@ -25,8 +25,9 @@ def cell_means(table: Mapping[str, Mapping[str, Sequence[float]]], intervals: In
     figure = Figure(figsize=(6, 3.8), layout="constrained")
     axis = figure.subplots()
     columns = list(next(iter(table.values())))
-    for side, color, (row, cells) in zip((-0.05, 0.05), OKABE_ITO, table.items(), strict=False):
-        means = []
+    colors = colors_of(table)
+    for side, (row, cells) in zip((-0.05, 0.05), table.items(), strict=False):
+        means, color = [], colors[row]
         for column, values in enumerate(cells.values()):
             mean, low, high = intervals(values)
             means.append(mean)
@@ -49,6 +50,7 @@ def forest(
     label: str,
     found: Collection[str] = (),
     notes: Mapping[str, str] | None = None,
+    reference: float | None = 0,
 ) -> Figure:
     """Draw estimates with their intervals, one per row, beside a line at zero.
 
@@ -57,10 +59,12 @@ def forest(
         label: what is estimated, with the unit.
         found: names of the rows to fill: those that the test, corrected, tells from zero.
         notes: dict from a row's name to what stands behind it, such as its numbers.
+        reference: where the line stands; None draws none.
     """
     figure = Figure(figsize=(7.4, 0.75 + 0.36 * len(estimates)), layout="constrained")
     axis = figure.subplots()
-    axis.axvline(0, color="black", lw=1)
+    if reference is not None:
+        axis.axvline(reference, color="black", lw=1)
     for row, (name, (value, low, high, *_)) in enumerate(estimates.items()):
         color = OKABE_ITO[0] if name in found else "dimgray"
         axis.plot([low, high], [row, row], color=color, lw=2)
