@@ -59,6 +59,10 @@ def translate(model: keras.Model) -> tuple[dict[str, Any], np.ndarray]:
     """
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise error("model", "a functional or sequential Keras model that has been built", type(model).__name__)
+    if isinstance(model, keras.Sequential):  # one that was built layer by layer has called its layers several times
+        functional = keras.Model.from_config(model._functional.get_config())
+        functional.set_weights(model.get_weights())
+        model = functional
     shapes = [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)]
     if len(shapes) != 2 or len(shapes[0]) != 4 or None in shapes[0][1:] or len(shapes[1]) != 2:
         raise error("model", "from one image of known size, (height, width, channels), to one row of logits", shapes)
