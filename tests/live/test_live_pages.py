@@ -8,6 +8,7 @@ import io
 import json
 import re
 
+import keras
 import numpy as np
 import PIL.Image
 import pytest
@@ -167,3 +168,14 @@ def test_bad_input_is_answered_in_a_sentence(call, words):
     with pytest.raises(ParameterError) as caught:
         call()
     assert words in str(caught.value)
+
+
+def test_a_network_that_was_built_layer_by_layer_has_its_page(tmp_path):
+    """Its layers were called anew with every `add`, which must not look like a network of several branches."""
+    model = keras.Sequential([keras.Input((8, 8, 3))])
+    for layer in (iu.Involution2D(3), keras.layers.ReLU(), keras.layers.Flatten(), keras.layers.Dense(2)):
+        model.add(layer)
+    model.save(tmp_path / "model.keras")
+    for one in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        microscope.page(one, np.zeros((1, 8, 8, 3), "uint8"), tmp_path / "page.html")
+        assert (tmp_path / "page.html").exists()
