@@ -104,8 +104,8 @@ def signal(
         )
         axes[0].plot(values, label=name, **({"lw": 1.2} | style))
     for name, where in (shaded or {}).items():
-        edges = np.flatnonzero(np.diff([False, *where, False])).reshape(-1, 2) - 0.5
-        for number, (begin, end) in enumerate(edges):
+        bands = np.flatnonzero(np.diff([False, *where, False])).reshape(-1, 2) - 0.5
+        for number, (begin, end) in enumerate(bands):
             axes[0].axvspan(begin, end, color="0.9", lw=0, zorder=0, label=None if number else name)
     axes[0].set(ylabel=label, xlim=(-0.5, len(values) - 0.5))
     axes[0].legend(frameon=False, ncols=len(named) + len(shaded or ()), loc="lower center", bbox_to_anchor=(0.5, 1))
