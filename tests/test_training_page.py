@@ -1,28 +1,16 @@
 """The networks that notebook 03 writes on its page are those that the package keeps."""
 
-import ast
-from pathlib import Path
-
 import keras
-import nbformat
 import numpy as np
 import pytest
+from notebook_page import definitions
 
 from involution_utils import conv_classifier, involution_classifier, repaired_involution_classifier
-
-NOTEBOOK = Path(__file__).parents[1] / "notebooks/03_training.ipynb"
 
 
 @pytest.fixture(scope="module")
 def page():
-    """The names that the page imports and the functions that it defines; of several definitions, the first."""
-    code = [cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
-    names: dict = {}
-    for statement in ast.parse("\n".join(code).replace("%pip", "pass  #")).body:
-        name = getattr(statement, "name", None)
-        if isinstance(statement, ast.Import | ast.ImportFrom) or (name and name not in names):
-            exec(ast.unparse(statement), names)
-    return names
+    return definitions("03_training")
 
 
 @pytest.mark.parametrize(

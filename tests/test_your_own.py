@@ -1,33 +1,19 @@
 """What notebook 07 writes on its page is what the experiments ran."""
 
-import ast
-from pathlib import Path
-
 import keras
-import nbformat
 import numpy as np
 import pytest
+from notebook_page import definitions
 
 from involution_utils import Involution2D
 from involution_utils.experiments import labels
 from involution_utils.models.kernel_generators import KERNEL_GENERATORS
 from involution_utils.models.small_rednet import small_rednet
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks/07_your_own.ipynb"
-
 
 @pytest.fixture(scope="module")
 def page():
-    """The names that the page imports and defines; of several definitions, the first."""
-    code = [cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
-    names: dict = {}
-    for statement in ast.parse("\n".join(code).replace("%pip", "pass  #")).body:
-        name = getattr(statement, "name", None)
-        if isinstance(statement, ast.Assign):
-            name = "operators" if ast.unparse(statement.targets[0]) == "operators" else None
-        if isinstance(statement, ast.Import | ast.ImportFrom) or (name and name not in names):
-            exec(ast.unparse(statement), names)
-    return names
+    return definitions("07_your_own", ["operators"])
 
 
 def alike(first, second):

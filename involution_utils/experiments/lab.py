@@ -75,13 +75,18 @@ def by_operator(records: Iterable[Record]) -> dict[str, list[Record]]:
 
 def for_explorer(runs: Mapping[str, Iterable[Record]]) -> list[dict[str, Any]]:
     """Return runs sorted by operator as `live.explorer` takes them, each with the comparisons that it serves."""
-    widths = {"depthwise, wide": "involution per channel", "convolution, narrow": "involution"}
-    rules = {name: ["as declared", "equal width"] for name in runs} | {name: ["as declared"] for name in widths}
-    for pair in widths.items():
-        for name in pair:
-            rules[name] = [*rules[name], "equal parameters"]
+    matched = {"depthwise, wide": "involution per channel", "convolution, narrow": "involution"}
+
+    def rules(name):
+        found = ["as declared"]
+        if name not in matched:
+            found.append("equal width")
+        if name in matched or name in matched.values():
+            found.append("equal parameters")
+        return found
+
     return [
-        {"operator": name, "seed": record.run.seed, "accuracy": record.test_accuracy, "rule": rules[name]}
+        {"operator": name, "seed": record.run.seed, "accuracy": record.test_accuracy, "rule": rules(name)}
         for name, records in runs.items()
         for record in records
     ]

@@ -76,8 +76,7 @@ def apply_rule(task: str, inputs: np.ndarray, filters: np.ndarray) -> np.ndarray
     Returns:
         An array of the shape of `inputs`.
     """
-    padded = np.pad(inputs, [(0, 0), (1, 1), (1, 1), (0, 0)])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))  # (..., channels, 3, 3)
+    windows = _windows(inputs)
     if task == "copy_similar":
         best = copied_taps(inputs).reshape(*inputs.shape[:3], 1, 1)
         return np.take_along_axis(windows.reshape(*inputs.shape, 9), best, -1)[..., 0]
@@ -87,12 +86,17 @@ def apply_rule(task: str, inputs: np.ndarray, filters: np.ndarray) -> np.ndarray
 
 def copied_taps(inputs: np.ndarray) -> np.ndarray:
     """Say which tap `copy_similar` copies at every position: `(count, height, width)`, from 0 to 8, row by row."""
-    padded = np.pad(inputs[..., :KEYS], [(0, 0), (1, 1), (1, 1), (0, 0)])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
-    inside = np.lib.stride_tricks.sliding_window_view(np.pad(np.ones(inputs.shape[1:3]), 1), (3, 3)).copy()
+    keys = inputs[..., :KEYS]
+    inside = _windows(np.ones((1, *inputs.shape[1:3], 1)))[:, :, :, 0].copy()
     inside[..., 1, 1] = 0  # a pixel is no neighbor of its own
-    likeness = np.einsum("nijcuv,nijc->nijuv", windows, inputs[..., :KEYS])
+    likeness = np.einsum("nijcuv,nijc->nijuv", _windows(keys), keys)
     return np.where(inside > 0, likeness, -np.inf).reshape(*inputs.shape[:3], 9).argmax(-1)
+
+
+def _windows(images):
+    """Return the 3x3 windows of `images`, zeros around them: `(count, height, width, channels, 3, 3)`."""
+    padded = np.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    return np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
 
 
 def draw(task: str, count: int, rng: np.random.Generator, filters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ import numpy as np
 import PIL.Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.rcsetup import cycler
 
 from involution_utils import checks
@@ -94,6 +94,13 @@ def bare(axes: Axes) -> None:
     """Take away the ticks and the frame."""
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
+
+
+def grid_lines(axis: Axes, size: int, color: str = "white") -> None:
+    """Draw thin lines between the numbers of a kernel of `size` rows and columns."""
+    for edge in np.arange(1, size) - 0.5:
+        axis.axhline(edge, color=color, lw=0.5)
+        axis.axvline(edge, color=color, lw=0.5)
 
 
 def color_scale(values: Any, signed: bool = True) -> dict[str, Any]:
@@ -264,21 +271,12 @@ def bars(named: Mapping[str, Mapping[str, float]], xlabel: str) -> Figure:
     axis = figure.subplots()
     longest = max(sum(parts.values()) for parts in named.values())
     short = matplotlib.ticker.EngFormatter(places=1, sep="")
-    colors = dict(
-        zip(dict.fromkeys(part for parts in named.values() for part in parts), OKABE_ITO[:6] * 3, strict=False)
-    )
+    names = dict.fromkeys(part for parts in named.values() for part in parts)
+    colors = dict(zip(names, OKABE_ITO[:6] * 3, strict=False))
     for row, parts in enumerate(named.values()):
         left = 0.0
         for part, size in parts.items():
-            axis.barh(
-                row,
-                size,
-                left=left,
-                color=colors[part],
-                edgecolor="white",
-                height=0.6,
-                label=part if row == 0 else None,
-            )
+            axis.barh(row, size, left=left, color=colors[part], edgecolor="white", height=0.6)
             if size > 0.04 * longest:
                 axis.text(left + size / 2, row, short(size), ha="center", va="center", fontsize=8)
             left += size
@@ -286,7 +284,8 @@ def bars(named: Mapping[str, Mapping[str, float]], xlabel: str) -> Figure:
     axis.set(yticks=range(len(named)), yticklabels=named, xlabel=xlabel, xlim=(0, 1.1 * longest))
     axis.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter(sep=""))
     axis.invert_yaxis()
-    figure.legend(loc="outside upper center", ncols=len(colors), frameon=False)
+    handles = [Patch(fc=color, ec="white", label=name) for name, color in colors.items()]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(colors), frameon=False)
     return figure
 
 

@@ -113,8 +113,9 @@ def learning_curves(groups: Mapping[str, Sequence[Sequence[float]]], ylabel: str
     """
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     axis = figure.subplots()
+    colors = colors_of(groups)
     for name, runs in groups.items():
-        color = colors_of(groups)[name]
+        color = colors[name]
         epochs = np.arange(1, len(runs[0]) + 1)
         for values in runs:
             axis.plot(epochs, values, color=color, lw=0.8, alpha=0.5)

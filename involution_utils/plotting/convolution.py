@@ -53,7 +53,8 @@ def receptive_fields(named: Mapping[str, np.ndarray], size: float = 1.9) -> Figu
         bare(axis)
         axis.imshow(weights, cmap="gray", vmin=0, vmax=1)
         axis.set_title(title)
-        (top, left), (bottom, right) = np.argwhere(weights > 0).min(axis=0), np.argwhere(weights > 0).max(axis=0)
+        counted = np.argwhere(weights > 0)
+        (top, left), (bottom, right) = counted.min(axis=0), counted.max(axis=0)
         sides = right - left + 1, bottom - top + 1
         axis.add_patch(Rectangle((left - 0.5, top - 0.5), *sides, fill=False, lw=1.5, ec=OKABE_ITO[1]))
     return figure

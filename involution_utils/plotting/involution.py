@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from involution_utils.plotting.base import OKABE_ITO, bare, panels, styled
+from involution_utils.plotting.base import OKABE_ITO, bare, grid_lines, panels, styled
 
 _INKS = "#7a5200", "#8a3a68"  # the groups' colors, dark enough for words
 _GROUPS = OKABE_ITO[1], OKABE_ITO[3]
@@ -101,8 +101,6 @@ def kernel_rows(named: Mapping[str, Mapping[str, np.ndarray]], limit: float) -> 
             bare(axis)
             drawn = axis.imshow(kernel, cmap="RdBu_r", vmin=-limit, vmax=limit)
             axis.spines[:].set(visible=True, color=color, linewidth=3)
-            for edge in np.arange(1, len(kernel)) - 0.5:
-                axis.axhline(edge, color="white", lw=0.5)
-                axis.axvline(edge, color="white", lw=0.5)
+            grid_lines(axis, len(kernel))
     figure.colorbar(drawn, ax=axes, label="weight", shrink=0.7, extend="both")
     return figure

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from involution_utils.plotting.base import OKABE_ITO, bare, color_scale, panels, styled
+from involution_utils.plotting.base import OKABE_ITO, bare, color_scale, grid_lines, panels, styled
 
 
 @styled
@@ -70,9 +70,7 @@ def kernels_at(
             axes[0].plot(column, row, "s", mfc="none", mec=edge, mew=width, ms=9, clip_on=False)
         drawn = axis.imshow(kernel, **(color_scale(chosen) | ({"vmin": -limit, "vmax": limit} if limit else {})))
         axis.set_title(name)
-        for edge in np.arange(1, len(kernel)) - 0.5:
-            axis.axhline(edge, color="white", lw=0.5)
-            axis.axvline(edge, color="white", lw=0.5)
+        grid_lines(axis, len(kernel))
         if taps and name in taps:
             down, across = taps[name]
             axis.add_patch(Rectangle((across - 0.5, down - 0.5), 1, 1, fill=False, lw=2.5, ec="black", zorder=3))
@@ -192,9 +190,7 @@ def ladder() -> Figure:
             drawn = axis.imshow(make(window[1, 1], window), cmap="RdBu_r", vmin=-0.3, vmax=0.3)
     for axis in axes.flat:
         bare(axis)
-        for edge in (0.5, 1.5):
-            axis.axhline(edge, color="0.6", lw=0.5)
-            axis.axvline(edge, color="0.6", lw=0.5)
+        grid_lines(axis, 3, "0.6")
         axis.spines[:].set(visible=True, color="0.6")
     for axis, title in zip(axes[0], ("window", *generators), strict=True):
         axis.set_title(title, fontsize=9)
