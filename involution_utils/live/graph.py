@@ -59,10 +59,6 @@ def translate(model: keras.Model) -> tuple[dict[str, Any], np.ndarray]:
     """
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise error("model", "a functional or sequential Keras model that has been built", type(model).__name__)
-    if isinstance(model, keras.Sequential):  # one that was built layer by layer has called its layers several times
-        functional = keras.Model.from_config(model._functional.get_config())
-        functional.set_weights(model.get_weights())
-        model = functional
     shapes = [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)]
     if len(shapes) != 2 or len(shapes[0]) != 4 or None in shapes[0][1:] or len(shapes[1]) != 2:
         raise error("model", "from one image of known size, (height, width, channels), to one row of logits", shapes)
@@ -73,22 +69,29 @@ def translate(model: keras.Model) -> tuple[dict[str, Any], np.ndarray]:
     for layer in model.layers:
         if isinstance(layer, layers.InputLayer):
             continue
-        try:
-            found = layer.input if isinstance(layer.input, list) else [layer.input]
-            sizes = [list(tensor.shape[1:]) for tensor in found]
-        except (AttributeError, ValueError):
-            raise _unknown(layer, "which is used more than once") from None
-        node = {"name": layer.name, "inputs": [], "shape": list(layer.output.shape[1:])} | _lower(layer, sizes, weights)
+        called = _calls(model, layer)
+        if len(called) != 1:
+            raise _unknown(layer, "which is used more than once")
+        found, made = called[0].input_tensors, called[0].outputs[0]
+        sizes = [list(tensor.shape[1:]) for tensor in found]
+        node = {"name": layer.name, "inputs": [], "shape": list(made.shape[1:])} | _lower(layer, sizes, weights)
         if not all(id(tensor) in numbers for tensor in found):
             raise _unknown(layer, "which takes its input from elsewhere")
         node["inputs"] = [numbers[id(tensor)] for tensor in found]
-        numbers[id(layer.output)] = len(nodes)
+        numbers[id(made)] = len(nodes)
         nodes.append(node)
     last = numbers.get(id(model.outputs[0]))
     if last is None or last != len(nodes) - 1:
         raise error("model", "one whose last layer gives its output", model.name)
     graph = {"name": model.name, "input": list(shapes[0][1:]), "nodes": nodes}
     return graph | {"probabilities": nodes[-1].get("activation") == "softmax"}, weights.joined()
+
+
+def _calls(model: Any, layer: Any) -> list[Any]:
+    """Return the calls of `layer` that `model` is made of; a Sequential calls its layers anew with every `add`."""
+    functional = model._functional if isinstance(model, keras.Sequential) else model
+    nodes = (node for depth in functional._nodes_by_depth.values() for node in depth)
+    return [node for node in nodes if node.operation is layer]
 
 
 def _unknown(layer: Any, why: str = "which the microscope does not know") -> ParameterError:
