@@ -43,7 +43,7 @@ if "keras" not in sys.modules:
 
 from involution_utils.analysis import (  # noqa: E402
     effective_rank,
-    explained_by_brightness,
+    explained_by_pixels,
     layer_kernels,
     lesioned,
     multiply_adds,
@@ -96,7 +96,7 @@ __all__ = [
     "conv_classifier",
     "cosine_adamw",
     "effective_rank",
-    "explained_by_brightness",
+    "explained_by_pixels",
     "export",
     "involution",
     "involution_classifier",

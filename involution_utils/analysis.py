@@ -134,27 +134,27 @@ def effective_rank(kernels: np.ndarray) -> float:
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
-def explained_by_brightness(kernels: np.ndarray, images: np.ndarray) -> float:
-    """Compute which share of the kernels' variance a linear function of the brightness beneath them explains.
+def explained_by_pixels(kernels: np.ndarray, images: np.ndarray) -> float:
+    """Compute which share of the kernels' variance a linear function of the pixels beneath them explains.
 
     Args:
         kernels: `(N, H, W, K_h, K_w)`, the kernels of one group for N images.
-        images: `(N, H * s, W * s, channels)`; brightness is the mean of the channels over blocks of s x s pixels.
+        images: `(N, H * s, W * s, channels)`, averaged over blocks of s x s pixels; all channels together explain. For
+            brightness alone hand over `images.mean(-1, keepdims=True)`, for one color `images[..., [2]]`.
 
     Returns:
-        R squared, from 0 to 1, all weights of the kernel taken together.
+        R squared of least squares, from 0 to 1, all weights of the kernel taken together.
     """
     count, height, width = kernels.shape[:3]
-    blocks = images.mean(-1, dtype="float64").reshape(
-        count, height, images.shape[1] // height, width, images.shape[2] // width
-    )
-    brightness = blocks.mean((2, 4)).ravel()
-    flat = kernels.reshape(brightness.size, -1).astype("float64")
-    flat, brightness = flat - flat.mean(0), brightness - brightness.mean()
+    blocks = images.reshape(count, height, images.shape[1] // height, width, images.shape[2] // width, -1)
+    pixels = blocks.mean((2, 4), dtype="float64").reshape(count * height * width, -1)
+    flat = kernels.reshape(len(pixels), -1).astype("float64")
+    flat, pixels = flat - flat.mean(0), pixels - pixels.mean(0)
     total = (flat**2).sum()
-    if total == 0 or not brightness.any():
+    if total == 0:
         return 0.0
-    return float(((brightness @ flat) ** 2).sum() / (brightness @ brightness) / total)
+    fitted = pixels @ np.linalg.lstsq(pixels, flat, rcond=None)[0]
+    return float((fitted**2).sum() / total)
 
 
 @keras.saving.register_keras_serializable("involution_utils")

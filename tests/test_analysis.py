@@ -6,7 +6,7 @@ import pytest
 
 from involution_utils.analysis import (
     effective_rank,
-    explained_by_brightness,
+    explained_by_pixels,
     layer_kernels,
     lesioned,
     match_width,
@@ -102,19 +102,23 @@ def test_effective_rank_counts_directions():
     assert 8 < effective_rank(rng.normal(size=(20_000, 3, 3))) <= 9
 
 
-def test_explained_by_brightness_is_r_squared():
+def test_explained_by_pixels_is_r_squared():
     rng = np.random.default_rng(0)
     images = rng.random((5, 8, 8, 3))
-    brightness = images.mean(-1).reshape(5, 4, 2, 4, 2).mean((2, 4))
+    blocks = images.reshape(5, 4, 2, 4, 2, 3).mean((2, 4))
     pattern, noise = rng.normal(size=(3, 3)), rng.normal(size=(5, 4, 4, 3, 3))
-    assert explained_by_brightness(brightness[..., None, None] * pattern + 1, images) == pytest.approx(1)
-    assert explained_by_brightness(noise, images) < 0.1
-    assert explained_by_brightness(np.ones((5, 4, 4, 3, 3)), images) == 0
-    mixed = brightness[..., None, None] * pattern + 0.1 * noise
-    flat, ones = mixed.reshape(80, 9), np.stack([np.ones(80), brightness.ravel()], 1)
-    residual = flat - ones @ np.linalg.lstsq(ones, flat, rcond=None)[0]
-    expected = 1 - (residual**2).sum() / ((flat - flat.mean(0)) ** 2).sum()
-    assert explained_by_brightness(mixed, images) == pytest.approx(expected)
+    colors = (blocks @ [0.1, -0.5, 2.0])[..., None, None] * pattern + 1
+    assert explained_by_pixels(colors, images) == pytest.approx(1)
+    assert explained_by_pixels(noise, images) < 0.15
+    assert explained_by_pixels(np.ones((5, 4, 4, 3, 3)), images) == 0
+    assert explained_by_pixels(noise, np.ones((5, 8, 8, 3))) == 0
+    for seen in (images, images[..., [2]], images.mean(-1, keepdims=True)):
+        mixed = colors + 0.1 * noise
+        columns = seen.reshape(5, 4, 2, 4, 2, -1).mean((2, 4)).reshape(80, -1)
+        ones, flat = np.concatenate([np.ones((80, 1)), columns], 1), mixed.reshape(80, 9)
+        residual = flat - ones @ np.linalg.lstsq(ones, flat, rcond=None)[0]
+        expected = 1 - (residual**2).sum() / ((flat - flat.mean(0)) ** 2).sum()
+        assert explained_by_pixels(mixed, seen) == pytest.approx(expected)
 
 
 # Lesions
