@@ -50,7 +50,6 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "live_epochs": checks.whole_number,
     "label_epochs": checks.whole_number,
     "signal_epochs": checks.whole_number,
-    "clip_epochs": checks.whole_number,
     "batch_size": partial(checks.whole_number, most=50_000),
     "train_size": _ALL_IMAGES(partial(checks.whole_number, least=10, most=50_000)),
     "test_size": _ALL_IMAGES(partial(checks.whole_number, least=10, most=10_000)),

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 NAMES = [path.stem for path in PATHS]
 # What CI overrides so that a whole notebook runs in a minute and needs no download.
-EPOCHS = ("epochs", "live_epochs", "label_epochs", "signal_epochs", "clip_epochs")
+EPOCHS = ("epochs", "live_epochs", "label_epochs", "signal_epochs")
 REDUCED = {"dataset": "shapes", "train_size": 1000, "test_size": 500} | dict.fromkeys(EPOCHS, 1)
 # Percentages of others, as prose may cite them: none so far.
 CITED = set()
