@@ -109,10 +109,13 @@ def test_explained_by_pixels_is_r_squared():
     pattern, noise = rng.normal(size=(3, 3)), rng.normal(size=(5, 4, 4, 3, 3))
     colors = (blocks @ [0.1, -0.5, 2.0])[..., None, None] * pattern + 1
     assert explained_by_pixels(colors, images) == pytest.approx(1)
-    assert explained_by_pixels(noise, images) < 0.15
+    brightness = images.mean(-1, keepdims=True)
+    assert explained_by_pixels(blocks.mean(-1)[..., None, None] * pattern + 1, brightness) == pytest.approx(1)
+    assert explained_by_pixels(noise, brightness) < 0.1
+    assert explained_by_pixels(noise, images) < 0.1
     assert explained_by_pixels(np.ones((5, 4, 4, 3, 3)), images) == 0
     assert explained_by_pixels(noise, np.ones((5, 8, 8, 3))) == 0
-    for seen in (images, images[..., [2]], images.mean(-1, keepdims=True)):
+    for seen in (images, images[..., [2]], brightness):
         mixed = colors + 0.1 * noise
         columns = seen.reshape(5, 4, 2, 4, 2, -1).mean((2, 4)).reshape(80, -1)
         ones, flat = np.concatenate([np.ones((80, 1)), columns], 1), mixed.reshape(80, 9)

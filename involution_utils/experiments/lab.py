@@ -163,12 +163,14 @@ def declare_generators() -> list[Run]:
 def declare_full_budget() -> list[Run]:
     """Return the runs at full budget, 45,000 images and 20 epochs: five operators, and notebook 03's repaired INN."""
     rates = chosen_rates()
-    runs = []
-    for seed in range(3):
-        names = [name for name, seeds in FULL_BUDGET.items() if seed < seeds]
-        runs += [_run("full_budget", OPERATORS[name], seed, FULL, rate=rates[name]) for name in names]
+    runs = [
+        _run("full_budget", OPERATORS[name], seed, FULL, rate=rates[name])
+        for name, seeds in FULL_BUDGET.items()
+        for seed in range(seeds)
+    ]
     inn: dict[str, Any] = {"experiment": "full_budget", "model": "repaired_involution_classifier", **FULL}
-    return runs + [Run(seed=seed, **inn) for seed in range(2)]
+    runs += [Run(seed=seed, **inn) for seed in range(2)]
+    return sorted(runs, key=lambda run: run.seed)
 
 
 LEARNING_RATES = Experiment("learning_rates", "the lab's learning rates, chosen on held-out images", declare_rates)
