@@ -4,6 +4,7 @@ DATASET ?= auto
 EPOCHS ?=
 SEED ?= 0
 OUT ?= runs
+JOBS ?= 2
 BIN := .venv/bin
 PIP := $(BIN)/python -I -m pip install --disable-pip-version-check --quiet
 export UV_PYTHON_DOWNLOADS := never
@@ -18,18 +19,21 @@ lab: .venv/ready  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
 # A misspelt variable, as in `make run EPOCH=3`, would otherwise be ignored.
-KNOWN := BIN PYTHON DATASET EPOCHS SEED OUT REPO OPTIONS MAKEFLAGS
+KNOWN := BIN PYTHON DATASET EPOCHS SEED OUT JOBS REPO OPTIONS MAKEFLAGS
 UNKNOWN := $(foreach v,$(filter-out $(KNOWN),$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
 ifneq ($(strip $(UNKNOWN)),)
 $(error There is no variable $(strip $(UNKNOWN)). Known: $(filter-out MAKEFLAGS,$(KNOWN)))
 endif
 
+# In two processes, since a test keeps little more than one core busy.
+PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
+
 run: .venv/ready  ## run all notebooks into runs/ (DATASET=auto EPOCHS= SEED=0 OUT=runs)
 	@$(BIN)/python -m tools.run --dataset "$(DATASET)" --epochs "$(EPOCHS)" --seed "$(SEED)" --out "$(OUT)"
 
-test: lint  ## lint, unit tests on TensorFlow and JAX, the notebooks' outputs; no browser
-	$(BIN)/pytest -m "not browser and not long and not torch"
-	KERAS_BACKEND=jax $(BIN)/pytest tests/test_ops.py tests/test_execution.py tests/test_layers.py tests/test_generators.py
+test: lint  ## lint, unit tests on TensorFlow and JAX, the notebooks' outputs; no browser (JOBS=2)
+	$(PYTEST) -m "not browser and not long and not torch"
+	KERAS_BACKEND=jax $(PYTEST) tests/test_ops.py tests/test_execution.py tests/test_layers.py tests/test_generators.py
 	@echo "Left out: the tests that need a browser and those that take minutes. make test-all runs them."
 
 test-all: .venv/ready-dev  ## what make test leaves out: tests in a browser and long ones; needs Chromium or Chrome
