@@ -125,12 +125,14 @@ def cosine_adamw(
 
 def compile_model(model: keras.Model, optimizer: str | keras.optimizers.Optimizer = "adam") -> None:
     """Compile `model` as `train` does: cross-entropy from logits, accuracy, XLA where it pays."""
+    # The variables of metric and optimizer are made here: TensorFlow traces a first step that makes any twice.
     model.compile(
         optimizer=optimizer,
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         jit_compile=_compile_whole_model(),
     )
+    model.optimizer.build(model.trainable_variables)
 
 
 def _compile_whole_model():
@@ -168,7 +170,6 @@ class _Resume(keras.callbacks.Callback):
             return
         try:
             history = json.loads(self.history_file.read_text())
-            self.model.optimizer.build(self.model.trainable_variables)
             self.model.load_weights(self.weights_file)
             epoch = int(self.model.optimizer.iterations) // self.steps
             self.history = history[:epoch]  # a kill may have come between the two files
