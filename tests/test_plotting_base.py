@@ -54,6 +54,11 @@ def test_matrices_stand_in_rows_with_their_signs_before_them():
     assert [axis.texts[0].get_text() for axis in figure.axes[:4]] == [" ", "×", "=", " "]
 
 
+def test_matrices_show_no_negative_zero():
+    (axis,) = plotting.matrices({"a": np.array([[-0.04, -0.06]])}, fmt="{:+.1f}").axes
+    assert [text.get_text() for text in axis.texts[1:]] == ["+0.0", "-0.1"]
+
+
 def test_a_mark_circles_its_position():
     figure = plotting.heat_maps({"a": np.eye(3), "b": np.eye(3)}, marks={"b": (2, 1)})
     assert not figure.axes[0].lines

@@ -68,6 +68,13 @@ def test_learning_curves_show_each_run_and_the_mean_with_their_number():
     assert [line.get_ydata().tolist() for line in axis.lines[:2]] == groups["a"]
 
 
+def test_learning_curves_enlarge_the_last_epochs():
+    whole, end = plotting.learning_curves({"a": [[0.1] * 20]}, "accuracy", enlarged=(0.05, 0.2)).axes
+    assert (end.get_xlim(), end.get_ylim()) == ((12, 20), (0.05, 0.2))
+    assert (whole.get_legend(), end.get_legend().get_texts()[0].get_text()) == (None, "a (1)")
+    assert whole.get_xlim()[0] < 1
+
+
 def test_trade_offs_put_each_network_at_its_costs_and_draw_the_arrows():
     accuracies = {"one": 20.0, "two": 60.0, "three": 50.0}
     costs = {"parameters": {"one": 10, "two": 40, "three": 30}, "ms": {"one": 0.5, "two": 7, "three": 3}}

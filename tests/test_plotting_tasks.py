@@ -85,4 +85,4 @@ def test_clips_are_strips_of_frames_on_one_scale():
     drawn = images_of(figure)
     assert [image.get_array()[0, 0] for image in drawn] == [0, 2, 0, 4]
     assert {image.get_clim() for image in drawn} == {(0, 255)}
-    assert [axis.get_title() for axis in figure.axes[:2]] == ["0", "2"]
+    assert [axis.get_title() for axis in figure.axes[:2]] == ["frame 0", "frame 2"]
