@@ -181,9 +181,10 @@ def matrices(
         for (row, column), value in np.ndenumerate(array):
             red, green, blue, _ = colors((value - low) / ((high - low) or 1))
             dark = 0.3 * red + 0.6 * green + 0.1 * blue < 0.5
-            axis.text(
-                column, row, fmt.format(value + 0.0), ha="center", va="center", color="white" if dark else "black"
-            )
+            text = fmt.format(value)
+            if not text.strip("+-0."):  # "-0.0" would be read as a negative number
+                text = fmt.format(0.0)
+            axis.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
         if highlight and title in highlight:
             row, column, height, width = highlight[title]
             frame = Rectangle(

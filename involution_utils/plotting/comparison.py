@@ -104,23 +104,31 @@ def seed_lines(seeds: Sequence[int], groups: Mapping[str, Sequence[float]], ylab
 
 
 @styled
-def learning_curves(groups: Mapping[str, Sequence[Sequence[float]]], ylabel: str) -> Figure:
+def learning_curves(
+    groups: Mapping[str, Sequence[Sequence[float]]], ylabel: str, enlarged: tuple[float, float] | None = None
+) -> Figure:
     """Draw a thin line per run over the epochs and the mean of each group as a thick one.
 
     Args:
         groups: dict from a name to lists of the values after each epoch, a list per run, all of one length.
         ylabel: what the values are.
+        enlarged: (low, high) of the values in a second panel with the last two fifths of the epochs; None draws none.
     """
-    figure = Figure(figsize=(7, 3.8), layout="constrained")
-    axis = figure.subplots()
+    figure, (axes,) = panels(1, 1 if enlarged is None else 2, 4.6, 3.8)
     colors = colors_of(groups)
-    for name, runs in groups.items():
-        color = colors[name]
-        epochs = np.arange(1, len(runs[0]) + 1)
-        for values in runs:
-            axis.plot(epochs, values, color=color, lw=0.8, alpha=0.5)
-        axis.plot(epochs, np.mean(runs, axis=0), color=color, lw=2, label=f"{name} ({len(runs)})")
-    _label_runs(axis, "epoch", ylabel)
+    for axis in axes:
+        for name, runs in groups.items():
+            color = colors[name]
+            epochs = np.arange(1, len(runs[0]) + 1)
+            for values in runs:
+                axis.plot(epochs, values, color=color, lw=0.8, alpha=0.5)
+            axis.plot(epochs, np.mean(runs, axis=0), color=color, lw=2, label=f"{name} ({len(runs)})")
+        _label_runs(axis, "epoch", ylabel)
+    for axis in axes[:-1]:
+        axis.get_legend().remove()
+    if enlarged is not None:
+        last = max(len(run) for runs in groups.values() for run in runs)
+        axes[1].set(ylim=enlarged, xlim=(last - max(1, last * 2 // 5), last), ylabel="")
     return figure
 
 
@@ -140,14 +148,18 @@ def trade_offs(
         ylabel: what the accuracies are, with the unit.
     """
     figure, axes = panels(-(-len(costs) // 2), 2, 4.5, 3.5, sharey=True)
-    ends = {**dict.fromkeys(arrows, "right"), **dict.fromkeys(arrows.values(), "left")}
+    ends = {*arrows, *arrows.values()}
     others = sorted(set(accuracies) - set(ends), key=lambda name: accuracies[name])
     for axis, (cost, of_network) in zip(axes.flat, costs.items(), strict=True):
+        sides: dict[str, str] = {}
+        for start, end in arrows.items():  # names at both ends of a short arrow point away from each other
+            far = of_network[end] > 1.8 * of_network[start]
+            sides |= {start: "right", end: "center" if far else "left"}
         for name, y in accuracies.items():
             color = COLORS.get(name, "dimgray") if name in ends else "dimgray"
             axis.plot(of_network[name], y, "o", color=color, ms=6)
             above = name in ends or others.index(name) % 2  # in turns, so that neighbors' names do not overlap
-            place = {"xytext": (0, 9 if above else -9), "ha": ends.get(name, "center"), "va": "center"}
+            place = {"xytext": (0, 9 if above else -9), "ha": sides.get(name, "center"), "va": "center"}
             axis.annotate(name, (of_network[name], y), **place, textcoords="offset points", color=color, fontsize=8)
         for start, end in arrows.items():
             points = ((of_network[name], accuracies[name]) for name in (end, start))

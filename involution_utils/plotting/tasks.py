@@ -136,5 +136,5 @@ def clips(named: Mapping[str, np.ndarray], every: int = 1, size: float = 0.95) -
             axis.imshow(frame, cmap="gray", vmin=0, vmax=255)
         row[0].set_ylabel(name)
     for number, axis in enumerate(axes[0]):
-        axis.set_title(f"{number * every}")
+        axis.set_title(f"frame {number * every}")
     return figure
