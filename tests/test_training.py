@@ -44,6 +44,14 @@ def test_training_learns(shapes):
     assert history["loss"][1] < history["loss"][0]
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a matter of TensorFlow alone")
+def test_a_step_is_traced_once(shapes, monkeypatch):
+    traced, step = [], keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda model, data: traced.append(model) or step(model, data))
+    trained_weights(shapes, 0, optimizer=cosine_adamw(shapes, 2, 100))
+    assert len(traced) == 1
+
+
 def test_resume_dir_is_empty_after_a_training_that_ended(shapes, tmp_path):
     history, weights = trained_weights(shapes, 0, resume_dir=tmp_path)
     np.testing.assert_array_equal(weights, trained_weights(shapes, 0)[1])
