@@ -76,10 +76,13 @@ def forest(
 
 
 def _label_runs(axis, xlabel, ylabel):
-    """Label lines over whole numbers, with the legend beside them."""
+    """Label lines over whole numbers."""
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     axis.grid(axis="y", alpha=0.3)
+
+
+def _legend_beside(axis):
     axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
@@ -100,6 +103,7 @@ def seed_lines(seeds: Sequence[int], groups: Mapping[str, Sequence[float]], ylab
         deviations = np.subtract(values, np.mean(values))
         axis.plot(seeds, deviations, marker=marker, color=colors[name], ms=5, lw=1.2, label=name)
     _label_runs(axis, "seed", ylabel)
+    _legend_beside(axis)
     return figure
 
 
@@ -114,7 +118,7 @@ def learning_curves(
         ylabel: what the values are.
         enlarged: (low, high) of the values in a second panel with the last two fifths of the epochs; None draws none.
     """
-    figure, (axes,) = panels(1, 1 if enlarged is None else 2, 4.6, 3.8)
+    figure, (axes,) = panels(1, 1, 7, 3.8) if enlarged is None else panels(1, 2, 4.6, 3.8)
     colors = colors_of(groups)
     for axis in axes:
         for name, runs in groups.items():
@@ -124,8 +128,7 @@ def learning_curves(
                 axis.plot(epochs, values, color=color, lw=0.8, alpha=0.5)
             axis.plot(epochs, np.mean(runs, axis=0), color=color, lw=2, label=f"{name} ({len(runs)})")
         _label_runs(axis, "epoch", ylabel)
-    for axis in axes[:-1]:
-        axis.get_legend().remove()
+    _legend_beside(axes[-1])
     if enlarged is not None:
         last = max(len(run) for runs in groups.values() for run in runs)
         axes[1].set(ylim=enlarged, xlim=(last - max(1, last * 2 // 5), last), ylabel="")
@@ -149,7 +152,7 @@ def trade_offs(
     """
     figure, axes = panels(-(-len(costs) // 2), 2, 4.5, 3.5, sharey=True)
     ends = {*arrows, *arrows.values()}
-    others = sorted(set(accuracies) - set(ends), key=lambda name: accuracies[name])
+    others = sorted(set(accuracies) - ends, key=lambda name: accuracies[name])
     for axis, (cost, of_network) in zip(axes.flat, costs.items(), strict=True):
         sides: dict[str, str] = {}
         for start, end in arrows.items():  # names at both ends of a short arrow point away from each other
