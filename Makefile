@@ -5,86 +5,90 @@ EPOCHS ?=
 SEED ?= 0
 OUT ?= runs
 JOBS ?= 2
-BIN := .venv/bin
-PIP := $(BIN)/python -I -m pip install --disable-pip-version-check --quiet
-export UV_PYTHON_DOWNLOADS := never
+OPTIONS ?=
+PY := .venv/bin/python
+PIP := $(PY) -I -m pip install --disable-pip-version-check --quiet
+# In two processes, since a test keeps little more than one core busy.
+PYTEST := $(PY) -m pytest --numprocesses "$$JOBS" --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-all test-torch lint bench site space publish results assets text lock links
+.PHONY: help lab run test test-all test-torch lint bench site results assets text lock links
+
+# A misspelt variable, as in `make run EPOCH=3`, would otherwise be ignored.
+KNOWN := PYTHON DATASET EPOCHS SEED OUT JOBS OPTIONS
+UNKNOWN := $(foreach v,$(filter-out $(KNOWN) MAKEFLAGS,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
+ifneq ($(strip $(UNKNOWN)),)
+$(error There is no variable $(strip $(UNKNOWN)). Known: $(KNOWN))
+endif
+# Taken as they are and handed on in the environment, so that neither make nor the shell reads them as code.
+$(foreach v,DATASET EPOCHS SEED OUT JOBS,$(eval override $v := $$(value $v)))
+export DATASET EPOCHS SEED OUT JOBS
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export UV_PYTHON_DOWNLOADS := never
+# Caches of the tools of development: here, or in a temporary folder of a user who may not write here.
+CACHE := $(shell test -w . && echo .cache || echo "$${TMPDIR:-/tmp}/involution-cache-$$(id -u)")
+export RUFF_CACHE_DIR := $(CACHE)/ruff
+export MYPY_CACHE_DIR := $(CACHE)/mypy
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
 
 help:  ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/; s/%/NAME/' | expand -t 20
 
 lab: .venv/ready  ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
-
-# A misspelt variable, as in `make run EPOCH=3`, would otherwise be ignored.
-KNOWN := BIN PYTHON DATASET EPOCHS SEED OUT JOBS REPO OPTIONS MAKEFLAGS
-UNKNOWN := $(foreach v,$(filter-out $(KNOWN),$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
-ifneq ($(strip $(UNKNOWN)),)
-$(error There is no variable $(strip $(UNKNOWN)). Known: $(filter-out MAKEFLAGS,$(KNOWN)))
-endif
-
-# In two processes, since a test keeps little more than one core busy.
-PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist worksteal
+	$(PY) -m jupyterlab notebooks
 
 run: .venv/ready  ## run all notebooks into runs/ (DATASET=auto EPOCHS= SEED=0 OUT=runs)
-	@$(BIN)/python -m tools.run --dataset "$(DATASET)" --epochs "$(EPOCHS)" --seed "$(SEED)" --out "$(OUT)"
+	@$(PY) -m tools.run --dataset="$$DATASET" --epochs="$$EPOCHS" --seed="$$SEED" --out="$$OUT"
 
-test: lint  ## lint, unit tests on TensorFlow and JAX, the notebooks' outputs; no browser (JOBS=2)
+test: lint  ## lint, unit tests, the notebooks' outputs, a few tests on JAX; no browser (JOBS=2)
 	$(PYTEST) -m "not browser and not long and not torch"
 	KERAS_BACKEND=jax $(PYTEST) tests/test_ops.py tests/test_execution.py tests/test_layers.py tests/test_generators.py
-	@echo "Left out: the tests that need a browser and those that take minutes. make test-all runs them."
+	@echo "Left out: tests in a browser, tests that take minutes, all tests on JAX. make test-all runs them."
 
-test-all: .venv/ready-dev  ## what make test leaves out: tests in a browser and long ones; needs Chromium or Chrome
-	$(BIN)/pytest -m "(browser or long) and not torch"
+test-all: .venv/ready-dev  ## what make test leaves out: a browser (Chromium or Chrome), long tests, all on JAX
+	$(PY) -m pytest -m "(browser or long) and not torch"
 
 test-torch: .venv/ready-dev  ## the operation, the layers and the official weights on PyTorch, which is in no lock
-	@$(BIN)/python -c "import torch" 2> /dev/null || { echo "PyTorch is missing: .venv/bin/pip install torch"; exit 1; }
-	KERAS_BACKEND=torch $(BIN)/pytest tests/test_ops.py tests/test_layers.py tests/test_generators.py
-	$(BIN)/pytest -m torch
+	@$(PY) -c "import torch" 2> /dev/null || { echo "PyTorch is missing: .venv/bin/pip install torch"; exit 1; }
+	KERAS_BACKEND=torch $(PY) -m pytest tests/test_ops.py tests/test_layers.py tests/test_generators.py
+	$(PY) -m pytest -m torch
 
-lint: .venv/ready-dev  ## ruff on code and notebooks, mypy on the type hints
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
+lint: .venv/ready-dev  ## ruff on code and notebooks, mypy on the type hints, oxlint on JavaScript
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
 
 bench: .venv/ready-dev  ## speed, memory and costs against the alternatives, into involution_utils/results
-	$(BIN)/python benchmarks/bench.py
-	$(BIN)/python benchmarks/bench_inference.py
-	$(BIN)/python benchmarks/bench_costs.py
+	$(PY) benchmarks/bench.py
+	$(PY) benchmarks/bench_inference.py
+	$(PY) benchmarks/bench_costs.py
 
 site: .venv/ready-dev  ## the website, into site/
-	$(BIN)/python docs/build.py
+	$(PY) docs/build.py
 
-space: .venv/ready  ## a static Hugging Face Space with the microscope, into space/
-	$(BIN)/python -m tools.space --out space
+results: .venv/ready-dev  ## every run that has no row below involution_utils/results yet (resumes; hours)
+	$(PY) -m lab run all
 
-publish: .venv/ready-dev  ## publish a trained model: make publish REPO=name/model (OPTIONS=--dry-run shows what would go)
-	$(BIN)/python -m tools.publish model --repo "$(REPO)" $(OPTIONS)
-
-results: .venv/ready-dev  ## every record that is missing below involution_utils/results (resumes; hours)
-	$(BIN)/python -m involution_utils.experiments run all
-
-results-%: .venv/ready-dev  ## the records of one experiment, such as results-lab
-	$(BIN)/python -m involution_utils.experiments run $*
+results-%: .venv/ready-dev  ## the runs of one experiment, such as results-lab
+	$(PY) -m lab run $*
 
 assets: .venv/ready  ## the trained models that ship with the package
-	$(BIN)/python -m tools.assets
+	$(PY) -m tools.assets
 
 text: .venv/ready-dev  ## carry each notebook into its paired text in notebooks/text
 	@for notebook in notebooks/*.ipynb; do \
-		$(BIN)/jupytext --quiet --to md --output notebooks/text/$$(basename $$notebook .ipynb).md $$notebook || exit 1; done
+		$(PY) -m jupytext --quiet --to md --output notebooks/text/$$(basename $$notebook .ipynb).md $$notebook || exit 1; done
 
-lock: .venv/ready-dev  ## both locks anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra dev --group build $(LOCK) --output-file requirements-dev.lock
-	$(BIN)/uv pip compile pyproject.toml --extra notebooks --group build --constraint requirements-dev.lock $(LOCK) \
-		--output-file requirements.lock
+lock: .venv/ready-dev  ## both locks from pyproject.toml; what is locked stays (OPTIONS=--upgrade: everything anew)
+	$(LOCK) --extra dev --output-file requirements-dev.lock
+	$(LOCK) --extra series --constraint requirements-dev.lock --output-file requirements.lock
 
-LOCK := --upgrade --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header --quiet
+LOCK = $(PY) -m uv pip compile pyproject.toml --group build $(OPTIONS) --generate-hashes --no-emit-index-url \
+	--universal --python-version 3.11 --no-header --quiet
 
 links: .venv/ready  ## carry the repository's address from pyproject.toml into badges and set-up cells
-	$(BIN)/python -m tools.links
+	$(PY) -m tools.links
 
 .venv/ready: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f"Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}; name another: make PYTHON=python3.12")'
