@@ -15,9 +15,12 @@ from involution_utils.models import SharedDepthwiseConv2D, small_rednet
 LESIONS = ("dataset_mean", "image_mean", "position_mean", "shuffled", "zero")
 
 
-def parameters(model: keras.Model) -> int:
+def count_parameters(model: keras.Model) -> int:
     """Count the trainable parameters of `model`."""
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
+
+
+parameters = count_parameters  # the name in notebooks 03, 06 and 07, which a module is to have
 
 
 def multiply_adds(model: keras.Model) -> int:

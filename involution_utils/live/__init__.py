@@ -2,3 +2,5 @@
 
 Each is one HTML file that needs nothing else: no network, no server, no `eval`. `microscope` holds the functions.
 """
+
+from involution_utils.live import microscope  # noqa: F401
