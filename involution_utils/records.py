@@ -1,0 +1,182 @@
+"""The tables of what was measured, read as DataFrames; and a row for a training of one's own."""
+
+import datetime
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+import involution_utils
+from involution_utils import analysis, checks
+
+if TYPE_CHECKING:
+    import pandas
+
+    from involution_utils.data import ImageDataset
+
+RESULTS = Path(__file__).parent / "results"
+# The first pixel of CIFAR-10's first test image, as published and in the copy that went through JPEG once.
+_FIRST_PIXEL = {(158, 112, 49): "original", (167, 107, 47): "jpeg"}
+
+
+def load_results(name: str, folder: str | os.PathLike = RESULTS) -> "pandas.DataFrame":
+    """Load the table of an experiment or of a benchmark.
+
+    Args:
+        name: Name of the experiment, such as `"lab"`, or of the benchmark, such as `"costs"`.
+        folder: Folder of the tables; by default that of those that ship with the package.
+
+    Returns:
+        A DataFrame with a row per run, in the order in which they were finished. Whole numbers that may be missing are
+        `Int64`; what else is missing is None or NaN.
+
+    Raises:
+        ParameterError: If there is no such table, or a line of it is damaged.
+    """
+    import pandas
+
+    path = Path(folder) / f"{name}.json"
+    if path.is_file():  # a benchmark: rows, and what they have in common
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows = [row | content for row in content.pop("rows")]
+    elif not (rows := read_rows(name, folder)):
+        known = sorted(path.stem for path in Path(folder).glob("*.json*"))
+        raise checks.ParameterError(f"there are no results `{name}` in {folder}. Known: {', '.join(known)}")
+    frame = pandas.DataFrame(index=range(len(rows)))
+    for column in dict.fromkeys(key for row in rows for key in row):
+        values = [row.get(column) for row in rows]
+        kinds = {type(value) for value in values}
+        if kinds <= {int, type(None)} and int in kinds:
+            frame[column] = pandas.array(values, dtype="Int64" if None in values else "int64")
+        elif kinds <= {int, float, type(None)} and float in kinds:
+            frame[column] = np.array(values, "float64")
+        else:
+            frame[column] = pandas.Series(values, dtype=bool if kinds == {bool} else object)
+    return frame
+
+
+def read_rows(name: str, folder: str | os.PathLike = RESULTS) -> list[dict[str, Any]]:
+    """Read the rows of an experiment; an unfinished last line, which a crash may leave, is told and left out.
+
+    Args:
+        name: Name of the experiment.
+        folder: Folder of the tables.
+
+    Returns:
+        A list of dicts, empty if there is no table yet.
+
+    Raises:
+        ParameterError: If a line is damaged.
+    """
+    path = Path(folder) / f"{name}.jsonl"
+    if not path.is_file():
+        return []
+    *lines, last = path.read_bytes().split(b"\n")
+    if last:
+        print(f"{path}: the last line is unfinished and left out", file=sys.stderr)
+    return [_row(line, name, f"line {number} of {path}") for number, line in enumerate(lines, start=1)]
+
+
+def _row(line, name, place):
+    try:
+        row = json.loads(line)
+        if row["experiment"] != name or not isinstance(row["name"], str):
+            raise ValueError(f"it is no run of {name}")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise checks.ParameterError(f"{place} is damaged ({error!r:.200}); remove it to make that run anew") from None
+    return row
+
+
+def record(
+    model: keras.Model, dataset: "ImageDataset", history: Mapping[str, list[float]], **settings: Any
+) -> dict[str, Any]:
+    """Gather what a training was and what came out, ready for `save_json`; the columns are those of `load_results`.
+
+    Args:
+        model: The trained model.
+        dataset: The images it was trained on.
+        history: What `train` returned.
+        **settings: What else made the run (epochs, batch_size, seed ...), kept as given.
+
+    Returns:
+        A dict of plain values.
+    """
+    return {
+        "model": model.name,
+        "dataset": dataset.name,
+        "train_images": len(dataset.x_train),
+        "test_images": len(dataset.x_test),
+        "test_accuracy": round(history["val_accuracy"][-1], 4),
+        **settings,
+        **outcome(model, dataset, history),
+        **provenance(),
+    }
+
+
+def outcome(model: keras.Model, dataset: "ImageDataset", history: Mapping[str, list[float]]) -> dict[str, Any]:
+    """Return the history, the costs and the kind of pixels of a finished training; arguments as those of `record`."""
+    return {
+        "history": {name: [round(value, 4) for value in values] for name, values in history.items()},
+        "pixels": _FIRST_PIXEL.get(tuple(dataset.x_test[0, 0, 0].tolist())) if dataset.name == "cifar10" else None,
+        "trainable_parameters": analysis.parameters(model),
+        "multiply_adds": analysis.multiply_adds(model),
+        "seconds_per_epoch": round(statistics.median(history["seconds"]), 2),
+        "time_measured": "wall time per epoch, median, with whatever else the machine did",
+        "source": dataset.source,
+    }
+
+
+def provenance() -> dict[str, Any]:
+    """Return the package's version and commit, the versions of its libraries, backend, processor and date."""
+    libraries = ("keras", keras.backend.backend(), "numpy")
+    return {
+        "package": involution_utils.__version__,
+        "commit": _commit(),
+        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in libraries}},
+        "backend": keras.backend.backend(),
+        "processor": processor(),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def _commit():
+    """Return the commit of the clone that this package lies in, "-dirty" behind it if code differs; None elsewhere."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return None
+
+    def git(*command):
+        return subprocess.run(["git", "-C", root, *command], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", ".", ":!involution_utils/results")
+        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def processor() -> str:
+    """Name the processor: its model, the cores that may be used, AVX-512, which changes speeds here by half, GPUs."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+        name = re.findall(r"model name\s*:\s*(.*)", text)[0].strip()
+        avx = ", AVX-512" if "avx512f" in text else ", no AVX-512"
+    except (OSError, IndexError):
+        name, avx = platform.processor() or platform.machine(), ""
+    gpus = len(keras.distribution.list_devices("gpu"))
+    return f"{name}, {os.cpu_count()} cores{avx}, {platform.system()}" + (f", {gpus} GPU" if gpus else "")
+
+
+def save_json(content: Any, path: str | os.PathLike) -> None:
+    """Write `content` as JSON to `path`, whole or not at all; the folder is made if it is missing."""
+    checks.write_whole(path, lambda part: part.write_text(json.dumps(content, indent=1) + "\n"))

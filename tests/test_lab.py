@@ -1,0 +1,136 @@
+"""The lab: runs are judged, rows are whole or missing, and what is interrupted goes on."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from involution_utils.checks import ParameterError
+from involution_utils.records import load_results, read_rows
+from lab.experiments import EXPERIMENTS, FACTORIAL
+from lab.process import CallError, Processes
+from lab.run import Experiment, append, make, only_one
+from lab.training import TrainingRun
+
+TINY = {"model": "involution_classifier", "dataset": "shapes", "train_images": 100, "test_images": 50, "epochs": 1}
+
+
+def tiny_runs(results):
+    more = {"validation_images": 50, "batch_size": 50, "image_seed": 3}
+    return [TrainingRun(experiment="tiny", name="INN", seed=seed, **TINY | more) for seed in (0, 1)]
+
+
+TINY_EXPERIMENT = Experiment("tiny", "two runs of a few seconds", tiny_runs)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"model": "resnet"}, "`model` must be"),
+        ({"dataset": "auto"}, '`dataset` must be "cifar10" or "shapes"'),
+        ({"recipe": "sgd"}, '`recipe` must be "adam" or "augmented"'),
+        ({"arguments": {"widht": 2}}, "no argument of small_rednet `widht`. Did you mean `width`"),
+        ({"arguments": {"num_classes": 2}}, "no argument of small_rednet `num_classes`"),
+        ({"arguments": {"kernel_size": (3, 3)}}, "`arguments` must be plain values"),
+        ({"arguments": {"width": float("nan")}}, "`arguments` must be plain values"),
+        ({"epochs": 0}, "`epochs` must be"),
+        ({"seed": 2**32}, "`seed` must be"),
+        ({"name": ""}, "`name` must be"),
+        ({"train_images": 1.5}, "`train_images` must be"),
+        ({"test_images": 0}, "`test_images` must be at least 10 where no images are held out"),
+        ({"learning_rate": "fast"}, "`learning_rate` must be a number"),
+    ],
+)
+def test_a_run_judges_itself(fields, words):
+    with pytest.raises(ParameterError, match=words):
+        TrainingRun(**{"experiment": "x", "name": "x", "model": "small_rednet"} | fields)
+
+
+def test_an_experiment_makes_what_is_missing_and_the_same_numbers_again(tmp_path):
+    folders = tmp_path / "results", tmp_path / "state", tmp_path / "models"
+    with Processes() as executor:
+        assert make(TINY_EXPERIMENT, *folders, executor.submit) == []
+        first, second = read_rows("tiny", folders[0])
+        assert make(TINY_EXPERIMENT, *folders, executor.submit) == []
+        assert len(read_rows("tiny", folders[0])) == 2
+        table = folders[0] / "tiny.jsonl"
+        table.write_text(table.read_text().split("\n", 1)[1])  # the row of seed 0 is lost
+        assert make(TINY_EXPERIMENT, *folders, executor.submit) == []
+    kept, again = read_rows("tiny", folders[0])
+    assert kept == second
+    for column in ("test_accuracy", "validation_accuracy"):
+        assert again[column] == first[column]
+    assert again["history"]["loss"] == first["history"]["loss"] != second["history"]["loss"]
+    assert (first["test_accuracy"] * 50) % 1 == pytest.approx(0)
+    assert (folders[2] / "tiny" / "INN-rate0.001-seed0.keras").is_file()
+    row = load_results("tiny", folders[0]).iloc[0]
+    assert row["validation_accuracy"] == row["history"]["val_accuracy"][-1]
+    for column in ("package", "commit", "versions", "backend", "processor", "date", "processor_seconds", "command"):
+        assert row[column], column
+    assert {"python", "keras", "numpy"} <= set(row["versions"])
+    assert all(row["versions"].values())
+
+
+def test_the_factorial_shares_its_images_within_a_seed_and_nothing_with_the_tuning(tmp_path):
+    tuning = EXPERIMENTS["factorial_tuning"].declare(tmp_path)
+    assert len(tuning) == 4 * 3 * 2
+    for number, run in enumerate(tuning):
+        accuracy = 0.5 + 0.1 * (run.learning_rate == (0.02 if run.name == "static" else 0.01))
+        append(
+            asdict(run) | {"test_accuracy": None, "validation_accuracy": accuracy, "history": {}},
+            tmp_path / "factorial_tuning.jsonl",
+        )
+    runs = EXPERIMENTS["factorial"].declare(tmp_path)
+    assert [(run.seed, run.name) for run in runs] == [(seed, name) for seed in range(210, 218) for name in FACTORIAL]
+    assert all(run.learning_rate == (0.02 if run.name == "static" else 0.01) for run in runs)
+    assert all(run.image_seed == run.seed and run.epochs == 20 and run.train_images == 40_000 for run in runs)
+    assert not {run.seed for run in runs} & {run.seed for run in tuning}
+    assert all(run.test_images == 0 for run in tuning)
+
+
+def test_an_unfinished_line_is_told_left_out_and_written_over(tmp_path, capsys):
+    row = {"experiment": "e", "name": "a"}
+    append(row, tmp_path / "e.jsonl")
+    with (tmp_path / "e.jsonl").open("a") as file:
+        file.write('{"experiment": "e", "na')
+    assert read_rows("e", tmp_path) == [row]
+    assert "last line is unfinished" in capsys.readouterr().err
+    append(row, tmp_path / "e.jsonl")
+    assert read_rows("e", tmp_path) == [row, row]
+
+
+@pytest.mark.parametrize(
+    "line", ["[]", "3", "{", '{"experiment": "other", "name": "a"}', '{"status": "done"}', "[" * 9999]
+)
+def test_a_damaged_line_is_a_sentence(line, tmp_path):
+    (tmp_path / "e.jsonl").write_text(json.dumps({"experiment": "e", "name": "a"}) + f"\n{line}\n")
+    with pytest.raises(ParameterError, match=r"line 2 of .*e\.jsonl is damaged"):
+        read_rows("e", tmp_path)
+
+
+def test_a_row_without_what_came_out_is_no_finished_run(tmp_path):
+    run, other = tiny_runs(tmp_path)
+    append(asdict(run), tmp_path / "tiny.jsonl")
+    append(asdict(other) | {"test_accuracy": 0.5, "history": {}}, tmp_path / "tiny.jsonl")
+    assert TINY_EXPERIMENT.missing(tmp_path) == [run]
+
+
+def test_two_processes_do_not_make_one_experiment(tmp_path):
+    with only_one(tmp_path / "tiny.lock"), pytest.raises(ParameterError, match="another process is at it"):
+        make(TINY_EXPERIMENT, tmp_path, tmp_path, tmp_path, None)
+
+
+def fail(reason):
+    raise ValueError(reason)
+
+
+def test_a_call_that_fails_or_dies_is_a_sentence_and_the_next_one_works():
+    import os
+
+    with Processes() as executor:
+        calls = [executor.submit(fail, "no"), executor.submit(os._exit, 3), executor.submit(abs, -2)]
+        with pytest.raises(CallError, match="ValueError: no"):
+            calls[0].result(60)
+        with pytest.raises(CallError, match="ended with code 3"):
+            calls[1].result(60)
+        assert calls[2].result(60) == 2
