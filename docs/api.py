@@ -13,7 +13,7 @@ PAGES = {
     "data": ("Data", ["data"], []),
     "training": ("Training", ["training", "notebook_parameters"], []),
     "experiments": ("Experiments", ["experiments"], ["experiments"]),
-    "microscope": ("The microscope", ["live"], ["live.microscope"]),
+    "microscope": ("The microscope", ["microscope"], ["microscope"]),
     "exporting": ("Export", ["exporting"], []),
     "plotting": ("Figures", ["plotting"], ["plotting"]),
     "exercises": ("Exercises", ["exercises"], ["exercises"]),

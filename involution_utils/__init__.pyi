@@ -2,6 +2,7 @@
 
 from . import data as data
 from . import exercises as exercises
+from . import microscope as microscope
 from . import plotting as plotting
 from . import training as training
 from .analysis import count_parameters as count_parameters
@@ -28,7 +29,6 @@ from .layers import Involution1D as Involution1D
 from .layers import Involution2D as Involution2D
 from .layers import Involution3D as Involution3D
 from .layers import KernelGenerator as KernelGenerator
-from .live import microscope as microscope
 from .models import conv_classifier as conv_classifier
 from .models import involution_classifier as involution_classifier
 from .models import load_official_weights as load_official_weights

@@ -4,7 +4,7 @@
 
     microscope.page(model, images, "microscope.html", labels, class_names)   # one file, complete in itself
     microscope.show(model, images, labels, class_names)                       # the same in a notebook's output
-    microscope.convolution(), microscope.handwritten(), microscope.explorer(records)           # three smaller pages
+    microscope.convolution(), microscope.handwritten()                                         # two smaller pages
 
 The page computes with the project's own JavaScript. It knows the layers InputLayer, Conv2D, DepthwiseConv2D,
 `SharedDepthwiseConv2D`, Dense, BatchNormalization, Rescaling, ReLU, Softmax, Activation, MaxPooling2D,
@@ -22,15 +22,14 @@ import numpy as np
 
 from involution_utils import checks
 from involution_utils.analysis import layer_kernels
-from involution_utils.live.graph import translate
-from involution_utils.live.page import LivePage, assemble, image_data
-from involution_utils.live.pictures import PICTURE_NAMES, photograph, pictures, snapshot
-from involution_utils.live.small_pages import convolution, explorer, handwritten
+from involution_utils.microscope.by_hand import convolution, handwritten
+from involution_utils.microscope.graph import translate
+from involution_utils.microscope.page import LivePage, assemble, image_data
+from involution_utils.microscope.pictures import PICTURE_NAMES, photograph, pictures, snapshot
 
 __all__ = [
     "PICTURE_NAMES",
     "convolution",
-    "explorer",
     "handwritten",
     "kernel_means",
     "page",

@@ -1,16 +1,14 @@
-"""The smaller pages: a convolution by hand, a kernel generator written by hand, an explorer of a comparison's runs."""
+"""The smaller pages: a convolution by hand and a kernel generator written by hand."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from involution_utils import checks
-from involution_utils.live.page import LivePage, assemble, image_data
-from involution_utils.live.pictures import photograph, picture_of_photographs, picture_of_runs
+from involution_utils.microscope.page import LivePage, assemble, image_data
+from involution_utils.microscope.pictures import photograph, picture_of_photographs
 
-Pairs = Sequence[tuple[str, str]]  # of operators
-Weights = Mapping[str, float]  # of the operators in a comparison
 SIZE = 7  # of the kernels that the rule written by hand makes
 KERNELS = {
     "blur": np.full((3, 3), 1 / 9),
@@ -108,72 +106,6 @@ def handwritten(
         "the same, blurred everywhere by one kernel."
     )
     return LivePage(assemble(title, "handwritten.html", scripts, data), title, picture_of_photographs(shown), alt)
-
-
-def explorer(
-    records: Iterable[Mapping[str, Any]],
-    comparisons: Pairs | Mapping[str, Pairs | Mapping[str, Weights]] | None = None,
-) -> LivePage:
-    """Make a page in which seeds, rule, interval and correction are chosen, and findings appear and vanish.
-
-    Args:
-        records: One dict per run: `"operator"` (a name), `"seed"` (a whole number), `"accuracy"` (from 0 to 1) and, if
-            the reader is to choose among comparisons, `"rule"`: the name of the one that the run takes part in, or
-            several names.
-        comparisons: Pairs of operators to compare, the first less the second; or several families of comparisons, a
-            dict from a family's name to such pairs, or to a dict from a comparison's name to the weights of its
-            operators. A correction counts the comparisons of a family. By default all are compared with a chosen one.
-
-    Returns:
-        A `LivePage`, which a notebook displays and whose `save(path)` writes it to a file.
-
-    Raises:
-        ParameterError: a ValueError, if a record lacks something or a comparison names an unknown operator.
-    """
-    kept = [_run(record) for record in records]
-    if not kept:
-        raise checks.error("records", "at least one run", kept)
-    if len({bool(run["rules"]) for run in kept}) > 1:
-        raise checks.error("records", 'dicts that all have a "rule", or none', kept[0])
-    operators = list(dict.fromkeys(run["operator"] for run in kept))
-    families = comparisons if isinstance(comparisons, Mapping) else {"as planned": comparisons or ()}
-    named = {str(name): _family(family, operators) for name, family in families.items() if family}
-    groups: dict[str, list[float]] = {name: [] for name in operators}
-    for run in kept:
-        if run["rules"][:1] == kept[0]["rules"][:1]:
-            groups[run["operator"]].append(100 * run["accuracy"])
-    groups = {name: values for name, values in groups.items() if values}
-    means = ", ".join(f"{name} {np.mean(values):.1f}" for name, values in groups.items())
-    rule = f" ({kept[0]['rules'][0]})" if kept[0]["rules"] else ""
-    alt = f"Test accuracy of {len(kept)} training runs in percent, one dot per run. On average{rule}: {means}."
-    title, data = "What a few seeds can show", {"records": kept, "families": named}
-    page = assemble(title, "explorer.html", ["page.js", "statistics.js", "explorer.js"], data)
-    return LivePage(page, title, picture_of_runs(groups), alt)
-
-
-def _run(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the page needs of a run, checked."""
-    if not {"operator", "seed", "accuracy"} <= set(record):
-        raise checks.error("records", 'dicts with "operator", "seed" and "accuracy"', dict(record))
-    rule = record.get("rule")
-    return {
-        "operator": str(record["operator"]),
-        "seed": checks.whole_number("seed", record["seed"], 0),
-        "accuracy": checks.number("accuracy", record["accuracy"], 0, 1),
-        "rules": [] if rule is None else [rule] if isinstance(rule, str) else [str(name) for name in rule],
-    }
-
-
-def _family(family: Any, operators: list[str]) -> list[dict[str, Any]]:
-    """Return a family's comparisons, each with its name and the weights of its operators."""
-    if not isinstance(family, Mapping):
-        family = {f"{one} − {other}": {one: 1, other: -1} for one, other in family}
-    for name in (name for weights in family.values() for name in weights):
-        checks.choice("comparisons", name, operators)
-    return [
-        {"name": str(name), "weights": {each: checks.number("weight", weight) for each, weight in weights.items()}}
-        for name, weights in family.items()
-    ]
 
 
 def gaussian(width: float) -> np.ndarray:

@@ -108,19 +108,6 @@ def picture_of_photographs(named: dict[str, np.ndarray]) -> bytes:
     return _png(figure)
 
 
-def picture_of_runs(groups: dict[str, list[float]]) -> bytes:
-    """Draw a dot per run and a row per group, and return a PNG's bytes."""
-    figure = Figure(figsize=(6.5, 0.6 + 0.32 * len(groups)), layout="constrained")
-    axis = figure.subplots()
-    for row, values in enumerate(groups.values()):
-        axis.plot(values, [row] * len(values), "o", color="#56789a", alpha=0.55, mew=0)
-    axis.set_yticks(range(len(groups)), groups)
-    axis.invert_yaxis()
-    axis.set_xlabel("test accuracy (%)")
-    axis.spines[["top", "right"]].set_visible(False)
-    return _png(figure)
-
-
 def _png(figure: Figure) -> bytes:
     png = io.BytesIO()
     with matplotlib.rc_context({"font.size": 8}):

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from live_models import randomized
+from random_weights import randomized
 
 import involution_utils as iu
+from involution_utils import microscope
 from involution_utils.checks import ParameterError
-from involution_utils.live import microscope
 
 PASSES = "pixels.map((one) => globalThis.involution.forward(Float32Array.from(one)))"
 

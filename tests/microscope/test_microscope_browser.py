@@ -13,20 +13,14 @@ import nbformat
 import numpy as np
 import PIL.Image
 import pytest
-from live_models import randomized
+from random_weights import randomized
 
 import involution_utils as iu
-from involution_utils.live import microscope
+from involution_utils import microscope
 
 pytestmark = pytest.mark.browser
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-RECORDS = [
-    {"operator": name, "seed": seed, "rule": rule, "accuracy": mean + 0.01 * np.sin(7 * seed + len(name)) + shift}
-    for rule, shift in (("width", 0), ("parameters", 0.02))
-    for name, mean in (("static", 0.55), ("depthwise", 0.562), ("involution", 0.57), ("attention", 0.551))
-    for seed in range(8)
-]
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +41,6 @@ def pages(model, tmp_path_factory):
         microscope.page(other, microscope.pictures()[:2], folder / f"{operator}.html")
     microscope.convolution().save(folder / "convolution.html")
     microscope.handwritten().save(folder / "handwritten.html")
-    microscope.explorer(RECORDS, [("involution", "static"), ("depthwise", "static")]).save(folder / "explorer.html")
     return {path.stem: path for path in folder.iterdir()}
 
 
@@ -369,7 +362,7 @@ def _png():
 
 
 ALL = ("microscope", "conv_classifier", "involution_classifier", "attention", "static", "depthwise", "pooling")
-SMALL = ("convolution", "handwritten", "explorer")
+SMALL = ("convolution", "handwritten")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -393,12 +386,11 @@ def test_on_a_phone(name, visit):
     page = visit(name, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate("matchMedia('(prefers-reduced-motion: reduce)').matches") is False
-    if name != "explorer":
-        stage = page.locator("#stage, #photo").first
-        stage.scroll_into_view_if_needed()
-        box, before = stage.bounding_box(), text(page, "#place")
-        page.touchscreen.tap(box["x"] + 0.1 * box["width"], box["y"] + 0.15 * box["height"])
-        assert text(page, "#place") != before
+    stage = page.locator("#stage, #photo").first
+    stage.scroll_into_view_if_needed()
+    box, before = stage.bounding_box(), text(page, "#place")
+    page.touchscreen.tap(box["x"] + 0.1 * box["width"], box["y"] + 0.15 * box["height"])
+    assert text(page, "#place") != before
 
 
 def test_light_and_dark(visit):
@@ -460,39 +452,6 @@ def test_the_rule_written_by_hand(visit):
     page.locator("#width").fill("0")
     assert "100 % where it is bright" in text(page, "#ruled-about")
     assert "100 % where it is dark" in text(page, "#blurred-about")
-
-
-def test_findings_appear_and_vanish(visit):
-    page = visit("explorer")
-    assert page.locator("#findings li").count() == 2  # as planned
-    page.select_option("#against", "all with attention")
-    assert page.locator("#findings li").count() == 3
-    found = page.locator("#findings li.found").count()
-    page.locator("#three").click()
-    assert page.locator("#seeds input:checked").count() == 3
-    fewer = page.locator("#findings li.found").count()
-    assert fewer < found
-    page.locator("#corrections label", has_text="No correction").click()
-    assert page.locator("#findings li.found").count() >= fewer
-    assert f"{page.locator('#findings li.found').count()} of 3 comparisons" in text(page, "#count")
-    page.locator("#rules label", has_text="parameters").click()
-    averages = page.locator("#runs svg").get_attribute("aria-label")
-    expected = np.mean(
-        [100 * run["accuracy"] for run in RECORDS if run["seed"] < 3 and run["operator"] == "static"][3:]
-    )
-    assert f"static {expected:.1f}" in averages
-    page.locator("#tests label", has_text="Paired by seed").click()
-    gaps = page.evaluate("compare().map((row) => row.p)")
-    from involution_utils.experiments import statistics
-
-    runs = {
-        name: [r["accuracy"] for r in RECORDS if r["operator"] == name and r["rule"] == "parameters" and r["seed"] < 3]
-        for name in ("static", "attention")
-    }
-    np.testing.assert_allclose(gaps[0], statistics.paired(runs["static"], runs["attention"]).p, rtol=1e-6)
-    for number in (1, 2):
-        page.locator("#seeds input").nth(number).uncheck()
-    assert "too few runs" in text(page, "#findings")
 
 
 # ----------------------------------------------------------------------------------------------- in a notebook's output

@@ -13,7 +13,7 @@ import numpy as np
 
 from involution_utils import checks
 
-_WEB = resources.files("involution_utils.live") / "web"
+_WEB = resources.files("involution_utils.microscope") / "web"
 _FRAME_HEIGHT = 640  # until the page, once it runs, asks for the height that it needs
 
 

@@ -14,16 +14,8 @@ import PIL.Image
 import pytest
 
 import involution_utils as iu
+from involution_utils import microscope
 from involution_utils.checks import ParameterError
-from involution_utils.live import microscope
-
-RECORDS = [
-    {"operator": name, "seed": seed, "accuracy": 0.5 + 0.01 * seed, "rule": rule}
-    for name in ("static", "involution")
-    for seed in range(3)
-    for rule in ("width", "time")
-]
-
 
 small_rednet = functools.cache(iu.small_rednet)
 
@@ -36,9 +28,8 @@ PAGES = {
     "microscope": live,
     "convolution": microscope.convolution,
     "handwritten": microscope.handwritten,
-    "explorer": lambda: microscope.explorer(RECORDS),
 }
-LIMITS = {"microscope": 1_000_000, "convolution": 60_000, "handwritten": 110_000, "explorer": 60_000}
+LIMITS = {"microscope": 1_000_000, "convolution": 60_000, "handwritten": 110_000}
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -62,7 +53,7 @@ def test_a_page_is_complete_in_itself(name, tmp_path):
         assert set(rules[rule].split()) == hashes
 
 
-@pytest.mark.parametrize("name", ["convolution", "handwritten", "explorer"])
+@pytest.mark.parametrize("name", ["convolution", "handwritten"])
 def test_the_same_bytes_every_time(name):
     assert PAGES[name]()._repr_mimebundle_() == PAGES[name]()._repr_mimebundle_()
 
@@ -130,7 +121,6 @@ def show(**arguments):
 
 
 PHOTO = np.full((9, 9), 0.5)
-RUN = {"operator": "a", "seed": 0, "accuracy": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -155,13 +145,6 @@ RUN = {"operator": "a", "seed": 0, "accuracy": 0.5}
         (lambda: microscope.convolution(point=(2, 0)), "`point` must be a number from 0 to 1"),
         (lambda: microscope.convolution(kernels={"even": np.ones((2, 2))}), "square kernels of odd size"),
         (lambda: microscope.convolution(kernels={}), "at least one kernel"),
-        (lambda: microscope.explorer([]), "`records` must be at least one run"),
-        (lambda: microscope.explorer([{"seed": 1}]), "`records` must be dicts"),
-        (lambda: microscope.explorer([RUN | {"accuracy": 50}]), "`accuracy` must be a number from 0 to 1"),
-        (lambda: microscope.explorer([RUN, RUN | {"rule": "time"}]), 'dicts that all have a "rule", or none'),
-        (lambda: microscope.explorer([RUN], [("a", "b")]), "`comparisons` must be"),
-        (lambda: microscope.explorer([RUN], {"effects": {"b": {"b": 1}}}), "`comparisons` must be"),
-        (lambda: microscope.explorer([RUN], {"effects": {"a": {"a": "1"}}}), "`weight` must be a number"),
     ],
 )
 def test_bad_input_is_answered_in_a_sentence(call, words):
