@@ -1,46 +1,69 @@
-"""Figures of networks compared: cells of a factorial, effects with intervals, seeds, learning curves, costs."""
+"""Figures of networks compared: training curves, runs, estimates with intervals, and two errors against each other."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from involution_utils.plotting.base import COLORS, OKABE_ITO, colors_of, panels, styled
-
-Intervals = Callable[[Sequence[float]], tuple[float, float, float]]  # from values to (mean, low, high)
+from involution_utils.plotting.base import OKABE_ITO, colors_of, listed, panels, styled
 
 
 @styled
-def cell_means(table: Mapping[str, Mapping[str, Sequence[float]]], intervals: Intervals, ylabel: str) -> Figure:
-    """Draw the cells of a factorial: a dot per run, the mean with its interval, a line per row of the table.
-
-    Parallel lines mean no interaction.
+def curves(histories: Mapping[str, Mapping[str, list[float]]]) -> Figure:
+    """Draw loss and accuracy over the epochs, training dashed and test solid, one color and one label per model.
 
     Args:
-        table: dict from a level of one factor to a dict from a level of the other to the values of that cell's runs.
-        intervals: function from a list of values to (mean, low, high).
-        ylabel: what the values are, in percent.
+        histories: dict from a model's name to what `train` returned.
     """
-    figure = Figure(figsize=(6, 3.8), layout="constrained")
-    axis = figure.subplots()
-    columns = list(next(iter(table.values())))
-    colors = colors_of(table)
-    for side, (row, cells) in zip((-0.05, 0.05), table.items(), strict=False):
-        means, color = [], colors[row]
-        for column, values in enumerate(cells.values()):
-            mean, low, high = intervals(values)
-            means.append(mean)
-            jitter = np.linspace(0.03, 0.12, len(values)) * np.sign(side)
-            axis.plot(column + side + jitter, values, "o", color=color, alpha=0.45, ms=5, mew=0)
-            axis.errorbar(column + side, mean, [[mean - low], [high - mean]], color=color, fmt="o", capsize=4, lw=2)
-            beside = {"ha": "right" if side < 0 else "left", "va": "center", "color": color, "weight": "bold"}
-            axis.text(column + 3.8 * side, mean, f"{mean:.1f}", **beside)
-        axis.plot(np.arange(len(means)) + side, means, color=color, label=row)
-    axis.set(xlim=(-0.45, len(columns) - 0.55), ylabel=ylabel)
-    axis.set_xticks(range(len(columns)), columns)
-    axis.grid(axis="y", alpha=0.3)
-    axis.legend(frameon=False)
+    figure, (axes,) = panels(1, 2, 4.2, 3.2, bare=False)
+    colors = colors_of(histories)
+    for axis, metric, label in zip(axes, ("loss", "accuracy"), ("cross-entropy (nats)", "accuracy"), strict=True):
+        for name, history in histories.items():
+            epochs = range(1, len(history[metric]) + 1)
+            for line, values in (("--", history[metric]), ("-", history[f"val_{metric}"])):
+                axis.plot(epochs, values, line, color=colors[name], marker=".")
+            end = epochs[-1], values[-1]
+            axis.annotate(name, end, (4, 0), textcoords="offset points", color=colors[name], va="center")
+        axis.set(xlabel="epoch", ylabel=label)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    styles = [Line2D([], [], color="gray", ls=line, label=name) for line, name in (("--", "training"), ("-", "test"))]
+    axes[0].legend(handles=styles, frameon=False)
+    ends = [
+        f"{name} ends at a test accuracy of {history['val_accuracy'][-1]:.2f}" for name, history in histories.items()
+    ]
+    figure.set_label(f"Loss and accuracy over the epochs, training dashed and test solid. {listed(ends)}.")
+    return figure
+
+
+@styled
+def dot_plot(panels_of: Mapping[str, tuple[Mapping[str, Sequence[float]], tuple[float, float]]], label: str) -> Figure:
+    """Draw runs of several networks as dots on a line each, one zoomed panel per network, all of one width.
+
+    A value beyond its panel is written at the edge, with an arrow.
+
+    Args:
+        panels_of: dict from a network's name to (rows, band): `rows` is a dict from a row's name to its values, `band`
+            the two ends of a range to shade, which the panel shows whole.
+        label: what the values are, with the unit.
+    """
+    figure, (axes,) = panels(1, len(panels_of), 3.8, 2.1, bare=False, sharey=True)
+    width = 1.7 * max(high - low for _, (low, high) in panels_of.values())
+    colors, texts = colors_of(panels_of), []
+    for axis, (name, (rows, (low, high))) in zip(axes, panels_of.items(), strict=True):
+        left, right = (low + high - width) / 2, (low + high + width) / 2
+        axis.axvspan(low, high, color="0.9", lw=0)
+        for row, (marker, values) in enumerate(zip("oD*sv", rows.values(), strict=False)):
+            axis.plot(values, [row] * len(values), marker, color=colors[name], ms=12 if marker == "*" else 7, alpha=0.6)
+            for side, x, text in (("left", 0.02, "← {:.3f}"), ("right", 0.98, "{:.3f} →")):
+                beyond = [v for v in values if (v < left if side == "left" else v > right)]
+                words = ", ".join(text.format(value) for value in beyond)
+                axis.text(x, row, words, transform=axis.get_yaxis_transform(), ha=side, va="center", color=colors[name])
+        axis.set(title=f"{name}, band {low:.3f} to {high:.3f}", xlabel=label, xlim=(left, right))
+        axis.set(yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.5))
+        spans = [f"{row} {min(values):.3f} to {max(values):.3f}" for row, values in rows.items()]
+        texts.append(f"{name}: {', '.join(spans)}, band {low:.3f} to {high:.3f}")
+    figure.set_label(f"Dots for {label}. {listed(texts)}.")
     return figure
 
 
@@ -61,140 +84,37 @@ def forest(
         notes: dict from a row's name to what stands behind it, such as its numbers.
         reference: where the line stands; None draws none.
     """
-    figure = Figure(figsize=(7.4, 0.75 + 0.36 * len(estimates)), layout="constrained")
-    axis = figure.subplots()
+    figure, ((axis,),) = panels(1, 1, 7.4, 0.75 + 0.36 * len(estimates), bare=False)
     if reference is not None:
         axis.axvline(reference, color="black", lw=1)
     for row, (name, (value, low, high, *_)) in enumerate(estimates.items()):
-        color = OKABE_ITO[0] if name in found else "dimgray"
-        axis.plot([low, high], [row, row], color=color, lw=2)
-        axis.plot(value, row, "o", color=color, ms=8, mfc=color if name in found else "white", mew=1.5)
+        color, face = (OKABE_ITO[0],) * 2 if name in found else ("dimgray", "white")
+        axis.errorbar(value, row, xerr=[[value - low], [high - value]], fmt="o", color=color, mfc=face, ms=8, lw=2)
         axis.text(1.02, row, (notes or {}).get(name, ""), transform=axis.get_yaxis_transform(), va="center")
     axis.set(yticks=range(len(estimates)), yticklabels=estimates, ylim=(len(estimates) - 0.5, -0.5), xlabel=label)
     axis.grid(axis="x", alpha=0.3)
-    return figure
-
-
-def _label_runs(axis, xlabel, ylabel):
-    """Label lines over whole numbers."""
-    axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
-    axis.grid(axis="y", alpha=0.3)
-
-
-def _legend_beside(axis):
-    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-
-
-@styled
-def seed_lines(seeds: Sequence[int], groups: Mapping[str, Sequence[float]], ylabel: str) -> Figure:
-    """Draw, over the seeds, how far each group's run lies from the group's mean; lines that run together correlate.
-
-    Args:
-        seeds: N seeds.
-        groups: dict from a name to the values of the runs with these seeds.
-        ylabel: what the deviations are of.
-    """
-    figure = Figure(figsize=(6.4, 3), layout="constrained")
-    axis = figure.subplots()
-    axis.axhline(0, color="black", lw=1)
-    colors = colors_of(groups)
-    for marker, (name, values) in zip("osD^v", groups.items(), strict=False):
-        deviations = np.subtract(values, np.mean(values))
-        axis.plot(seeds, deviations, marker=marker, color=colors[name], ms=5, lw=1.2, label=name)
-    _label_runs(axis, "seed", ylabel)
-    _legend_beside(axis)
+    rows = [f"{name} {value:.3g} ({low:.3g} to {high:.3g})" for name, (value, low, high, *_) in estimates.items()]
+    figure.set_label(f"Estimates with intervals, {label}: {listed(rows)}.")
     return figure
 
 
 @styled
-def learning_curves(
-    groups: Mapping[str, Sequence[Sequence[float]]], ylabel: str, enlarged: tuple[float, float] | None = None
-) -> Figure:
-    """Draw a thin line per run over the epochs and the mean of each group as a thick one.
+def error_frontier(front: np.ndarray, named: Mapping[str, tuple[float, float]], labels: tuple[str, str]) -> Figure:
+    """Draw two errors against each other: a curve of the best that can be had, and single points beside it.
 
     Args:
-        groups: dict from a name to lists of the values after each epoch, a list per run, all of one length.
-        ylabel: what the values are.
-        enlarged: (low, high) of the values in a second panel with the last two fifths of the epochs; None draws none.
+        front: (N, 2), the errors along the curve.
+        named: dict from a point's name to its two errors.
+        labels: the names of the two errors, with the unit.
     """
-    figure, (axes,) = panels(1, 1, 7, 3.8) if enlarged is None else panels(1, 2, 4.6, 3.8)
-    colors = colors_of(groups)
-    for axis in axes:
-        for name, runs in groups.items():
-            color = colors[name]
-            epochs = np.arange(1, len(runs[0]) + 1)
-            for values in runs:
-                axis.plot(epochs, values, color=color, lw=0.8, alpha=0.5)
-            axis.plot(epochs, np.mean(runs, axis=0), color=color, lw=2, label=f"{name} ({len(runs)})")
-        _label_runs(axis, "epoch", ylabel)
-    _legend_beside(axes[-1])
-    if enlarged is not None:
-        last = max(len(run) for runs in groups.values() for run in runs)
-        axes[1].set(ylim=enlarged, xlim=(last - max(1, last * 2 // 5), last), ylabel="")
-    return figure
-
-
-@styled
-def trade_offs(
-    accuracies: Mapping[str, float],
-    costs: Mapping[str, Mapping[str, float]],
-    arrows: Mapping[str, str],
-    ylabel: str,
-) -> Figure:
-    """Draw accuracy against several costs, two panels per row, on logarithmic axes; arrows from a network to another.
-
-    Args:
-        accuracies: dict from a network's name to its accuracy.
-        costs: dict from a cost, with its unit, to a dict from a network's name to a positive number.
-        arrows: dict from a network's name to that of the one that its arrow leads to.
-        ylabel: what the accuracies are, with the unit.
-    """
-    figure, axes = panels(-(-len(costs) // 2), 2, 4.5, 3.5, sharey=True)
-    ends = {*arrows, *arrows.values()}
-    others = sorted(set(accuracies) - ends, key=lambda name: accuracies[name])
-    for axis, (cost, of_network) in zip(axes.flat, costs.items(), strict=True):
-        sides: dict[str, str] = {}
-        for start, end in arrows.items():  # names at both ends of a short arrow point away from each other
-            far = of_network[end] > 1.8 * of_network[start]
-            sides |= {start: "right", end: "center" if far else "left"}
-        for name, y in accuracies.items():
-            color = COLORS.get(name, "dimgray") if name in ends else "dimgray"
-            axis.plot(of_network[name], y, "o", color=color, ms=6)
-            above = name in ends or others.index(name) % 2  # in turns, so that neighbors' names do not overlap
-            place = {"xytext": (0, 9 if above else -9), "ha": sides.get(name, "center"), "va": "center"}
-            axis.annotate(name, (of_network[name], y), **place, textcoords="offset points", color=color, fontsize=8)
-        for start, end in arrows.items():
-            points = ((of_network[name], accuracies[name]) for name in (end, start))
-            style = {"arrowstyle": "-|>", "color": COLORS["involution"], "lw": 2, "shrinkA": 4, "shrinkB": 4}
-            axis.annotate("", *points, arrowprops=style)
-        axis.set(xlabel=cost, xscale="log")
-        large = max(of_network.values()) >= 10_000
-        axis.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter(sep="") if large else "{x:g}")
-        axis.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
-        axis.margins(x=0.35, y=0.1)
-        axis.grid(alpha=0.3)
-    for axis in axes[:, 0]:
-        axis.set_ylabel(ylabel)
-    return figure
-
-
-@styled
-def strips(groups: Mapping[str, Mapping[str, Sequence[float]]], label: str) -> Figure:
-    """Draw one panel per group with one row per name and one dot per run, on a common logarithmic axis.
-
-    Args:
-        groups: dict from the panel's title to a dict from a name to the positive values of its runs.
-        label: what the values are, with the unit.
-    """
-    figure, (axes,) = panels(1, len(groups), 2.9, 1.9, sharex=True)
-    for axis, (title, named) in zip(axes, groups.items(), strict=True):
-        colors = colors_of(named)
-        for row, (name, values) in enumerate(named.items()):
-            jitter = np.linspace(-0.15, 0.15, len(values))
-            axis.plot(values, row + jitter, "o", color=colors[name], alpha=0.7, ms=5, mew=0, label=name)
-        axis.set(title=title.replace("_", " "), xlabel=label, xscale="log", ylim=(len(named) - 0.5, -0.5))
-        axis.set_yticks(range(len(named)), list(named) if axis is axes[0] else [])
-        axis.grid(axis="x", alpha=0.3)
+    figure, ((axis,),) = panels(1, 1, 5.2, 3.4, bare=False)
+    axis.fill_between(*np.transpose(front), color=OKABE_ITO[4], alpha=0.25, lw=0, label="out of reach")
+    axis.plot(*np.transpose(front), color=OKABE_ITO[0], label="best of all kernels")
+    axis.plot(0, 0, "*", color=OKABE_ITO[5], ms=16, clip_on=False, label="what we want")
+    for marker, color, (name, point) in zip("osD^v", OKABE_ITO[1:], named.items(), strict=False):
+        axis.plot(*point, marker, color=color, ms=8, clip_on=False, label=name)
+    axis.set(xlabel=labels[0], ylabel=labels[1], xlim=(0, None), ylim=(0, None))
+    axis.legend(frameon=False)
+    points = [f"{name} {one:.1f} and {other:.1f}" for name, (one, other) in named.items()]
+    figure.set_label(f"A curve of the best errors, {' against '.join(labels)}, and points: {listed(points)}.")
     return figure
