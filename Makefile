@@ -12,10 +12,10 @@ PIP := $(PY) -I -m pip install --disable-pip-version-check --quiet
 PYTEST := $(PY) -m pytest --numprocesses "$$JOBS" --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-all test-torch lint bench site results assets text lock links
+.PHONY: help lab run test test-all test-torch test-arithmetic lint bench site results assets text lock links
 
 # A misspelt variable, as in `make run EPOCH=3`, would otherwise be ignored.
-KNOWN := PYTHON DATASET EPOCHS SEED OUT JOBS OPTIONS
+KNOWN := PYTHON DATASET EPOCHS SEED OUT JOBS OPTIONS NOTEBOOKS
 UNKNOWN := $(foreach v,$(filter-out $(KNOWN) MAKEFLAGS,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
 ifneq ($(strip $(UNKNOWN)),)
 $(error There is no variable $(strip $(UNKNOWN)). Known: $(KNOWN))
@@ -53,6 +53,9 @@ test-torch: .venv/ready-dev  ## the operation, the layers and the official weigh
 	@$(PY) -c "import torch" 2> /dev/null || { echo "PyTorch is missing: .venv/bin/pip install torch"; exit 1; }
 	KERAS_BACKEND=torch $(PY) -m pytest tests/test_ops.py tests/test_layers.py tests/test_generators.py
 	$(PY) -m pytest -m torch
+
+test-arithmetic: .venv/ready-dev  ## the notebooks' compared outputs under several arithmetics (NOTEBOOKS="03 04")
+	$(PY) -m tools.arithmetic $(NOTEBOOKS)
 
 lint: .venv/ready-dev  ## ruff on code and notebooks, mypy on the type hints, oxlint on JavaScript
 	$(PY) -m ruff check
