@@ -324,7 +324,7 @@ def main():
             add(bench_first_call(shape))
     print(f"{sum(map(is_met, rows))} of {len(rows)} met")
     if not options.quick:
-        from involution_utils.experiments.record import provenance, save_json
+        from involution_utils.records import provenance, save_json
 
         record = {
             "command": "make bench",

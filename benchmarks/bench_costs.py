@@ -16,15 +16,15 @@ from timing import RESULTS, cores, in_new_process, medians, peak_of_tensors, res
 
 import involution_utils
 from involution_utils import export, multiply_adds, parameters, small_rednet
-from involution_utils.experiments.lab import BUDGET, OPERATORS
-from involution_utils.experiments.record import provenance, save_json
 from involution_utils.exporting import ExportError
+from involution_utils.records import provenance, save_json
 from involution_utils.training import compile_model
+from lab.experiments import OPERATORS
 
 import keras  # isort: skip  # after the package, which quietens TensorFlow's log
 import numpy as np  # isort: skip
 
-BATCH, BATCHES = BUDGET["batch_size"], (1, 256)
+BATCH, BATCHES = 64, (1, 256)
 MEASURED = (
     "times: processor time, user and system, of one call, median of {rounds} calls of all operators in turn, "
     "on {cores} core(s); a training step has 64 images. Memory, each operator in a process of its own: "

@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime
 
 from involution_utils import export, load_pretrained, save_json
-from involution_utils.experiments.record import provenance
+from involution_utils.records import provenance
 from involution_utils.models import PRETRAINED
 
 RESULTS = Path(__file__).resolve().parents[1] / "involution_utils" / "results" / "inference.json"

@@ -131,11 +131,11 @@ def main():
             ratio = medians[network]["train"] / medians[network][variant]
             print(f"{network}: train takes {ratio:.2f} of the processor time of {variant} (to reach: {limit})")
     sys.path.insert(0, str(ROOT))
-    from involution_utils.experiments.record import SHIPPED, processor, save_json
+    from involution_utils.records import RESULTS, provenance, save_json
 
-    result = {"processor_seconds_per_epoch": medians, "images": options.images, "processor": processor()}
+    result = {"processor_seconds_per_epoch": medians, "images": options.images, "processor": provenance()["processor"]}
     save_json(
-        result | {"command": "python benchmarks/bench_training.py"}, Path(str(SHIPPED)) / "benchmark_training.json"
+        result | {"command": "python benchmarks/bench_training.py"}, RESULTS / "benchmark_training.json"
     )
 
 

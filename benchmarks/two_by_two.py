@@ -9,7 +9,7 @@ import itertools
 import forms
 from timing import RESULTS, medians, rounded
 
-from involution_utils.experiments.record import provenance, save_json
+from involution_utils.records import provenance, save_json
 
 SHAPES = [shape for shape in forms.SHAPES if shape[-1] == 1]
 

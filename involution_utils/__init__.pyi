@@ -19,10 +19,6 @@ from .data import ImageDataset as ImageDataset
 from .data import load_dataset as load_dataset
 from .experiments import load_measurements as load_measurements
 from .experiments import load_records as load_records
-from .experiments import load_results as load_results
-from .experiments import mean_interval as mean_interval
-from .experiments import record as record
-from .experiments import save_json as save_json
 from .exporting import export as export
 from .layers import AttentionKernelGenerator as AttentionKernelGenerator
 from .layers import Involution1D as Involution1D
@@ -40,6 +36,10 @@ from .models import small_rednet as small_rednet
 from .notebook_parameters import check_parameters as check_parameters
 from .ops import involution as involution
 from .ops import window_products as window_products
+from .records import load_results as load_results
+from .records import record as record
+from .records import save_json as save_json
+from .statistics import mean_interval as mean_interval
 from .training import cosine_adamw as cosine_adamw
 from .training import save_model as save_model
 from .training import train as train

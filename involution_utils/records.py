@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 
 import involution_utils
 from involution_utils import analysis, checks
@@ -37,32 +36,29 @@ def load_results(name: str, folder: str | os.PathLike = RESULTS) -> "pandas.Data
         folder: Folder of the tables; by default that of those that ship with the package.
 
     Returns:
-        A DataFrame with a row per run, in the order in which they were finished. Whole numbers that may be missing are
-        `Int64`; what else is missing is None or NaN.
+        A DataFrame with a row per run. Whole numbers are `Int64` where one is missing; other missing values are None or
+        NaN.
 
     Raises:
         ParameterError: If there is no such table, or a line of it is damaged.
     """
     import pandas
 
+    def column(values):
+        kinds = {type(value) for value in values} - {type(None)}
+        missing_whole, floats = kinds == {int} and None in values, float in kinds and kinds <= {int, float}
+        dtype = "Int64" if missing_whole else "float64" if floats else object
+        return pandas.Series(values, dtype=dtype).infer_objects()
+
     path = Path(folder) / f"{name}.json"
     if path.is_file():  # a benchmark: rows, and what they have in common
         content = json.loads(path.read_text(encoding="utf-8"))
         rows = [row | content for row in content.pop("rows")]
     elif not (rows := read_rows(name, folder)):
-        known = sorted(path.stem for path in Path(folder).glob("*.json*"))
-        raise checks.ParameterError(f"there are no results `{name}` in {folder}. Known: {', '.join(known)}")
-    frame = pandas.DataFrame(index=range(len(rows)))
-    for column in dict.fromkeys(key for row in rows for key in row):
-        values = [row.get(column) for row in rows]
-        kinds = {type(value) for value in values}
-        if kinds <= {int, type(None)} and int in kinds:
-            frame[column] = pandas.array(values, dtype="Int64" if None in values else "int64")
-        elif kinds <= {int, float, type(None)} and float in kinds:
-            frame[column] = np.array(values, "float64")
-        else:
-            frame[column] = pandas.Series(values, dtype=bool if kinds == {bool} else object)
-    return frame
+        known = ", ".join(sorted(path.stem for path in Path(folder).glob("*.json*")))
+        raise checks.ParameterError(f"there are no results `{name}` in {folder}. Known: {known}")
+    names = dict.fromkeys(key for row in rows for key in row)
+    return pandas.DataFrame({name: column([row.get(name) for row in rows]) for name in names})
 
 
 def read_rows(name: str, folder: str | os.PathLike = RESULTS) -> list[dict[str, Any]]:
@@ -100,7 +96,7 @@ def _row(line, name, place):
 def record(
     model: keras.Model, dataset: "ImageDataset", history: Mapping[str, list[float]], **settings: Any
 ) -> dict[str, Any]:
-    """Gather what a training was and what came out, ready for `save_json`; the columns are those of `load_results`.
+    """Gather what a training was and what came out, ready for `save_json`; names are the columns of `load_results`.
 
     Args:
         model: The trained model.
@@ -113,26 +109,18 @@ def record(
     """
     return {
         "model": model.name,
+        **settings,
         "dataset": dataset.name,
+        "pixels": _FIRST_PIXEL.get(tuple(dataset.x_test[0, 0, 0].tolist())) if dataset.name == "cifar10" else None,
+        "source": dataset.source,
         "train_images": len(dataset.x_train),
         "test_images": len(dataset.x_test),
         "test_accuracy": round(history["val_accuracy"][-1], 4),
-        **settings,
-        **outcome(model, dataset, history),
-        **provenance(),
-    }
-
-
-def outcome(model: keras.Model, dataset: "ImageDataset", history: Mapping[str, list[float]]) -> dict[str, Any]:
-    """Return the history, the costs and the kind of pixels of a finished training; arguments as those of `record`."""
-    return {
         "history": {name: [round(value, 4) for value in values] for name, values in history.items()},
-        "pixels": _FIRST_PIXEL.get(tuple(dataset.x_test[0, 0, 0].tolist())) if dataset.name == "cifar10" else None,
-        "trainable_parameters": analysis.parameters(model),
+        "trainable_parameters": analysis.count_parameters(model),
         "multiply_adds": analysis.multiply_adds(model),
         "seconds_per_epoch": round(statistics.median(history["seconds"]), 2),
-        "time_measured": "wall time per epoch, median, with whatever else the machine did",
-        "source": dataset.source,
+        **provenance(),
     }
 
 
@@ -141,22 +129,21 @@ def provenance() -> dict[str, Any]:
     libraries = ("keras", keras.backend.backend(), "numpy")
     return {
         "package": involution_utils.__version__,
-        "commit": _commit(),
+        "commit": _commit(Path(__file__).parents[1]),
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in libraries}},
         "backend": keras.backend.backend(),
-        "processor": processor(),
+        "processor": _processor(),
         "date": datetime.date.today().isoformat(),
     }
 
 
-def _commit():
-    """Return the commit of the clone that this package lies in, "-dirty" behind it if code differs; None elsewhere."""
-    root = Path(__file__).parents[1]
-    if not (root / ".git").exists():
+def _commit(clone):
+    """Return the commit of a clone, "-dirty" behind it if more than results differs; None where there is no clone."""
+    if not (clone / ".git").exists():
         return None
 
     def git(*command):
-        return subprocess.run(["git", "-C", root, *command], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(["git", "-C", clone, *command], capture_output=True, text=True, check=True).stdout.strip()
 
     try:
         changed = git("status", "--porcelain", "--", ".", ":!involution_utils/results")
@@ -165,16 +152,16 @@ def _commit():
         return None
 
 
-def processor() -> str:
-    """Name the processor: its model, the cores that may be used, AVX-512, which changes speeds here by half, GPUs."""
+def _processor():
+    """Name the processor: its model, the cores, AVX-512, which changes speeds here by half, and GPUs."""
     try:
         text = Path("/proc/cpuinfo").read_text()
-        name = re.findall(r"model name\s*:\s*(.*)", text)[0].strip()
-        avx = ", AVX-512" if "avx512f" in text else ", no AVX-512"
+        name, avx = re.findall(r"model name\s*:\s*(.*)", text)[0].strip(), "avx512f" in text
     except (OSError, IndexError):
-        name, avx = platform.processor() or platform.machine(), ""
+        name, avx = platform.processor() or platform.machine(), False
     gpus = len(keras.distribution.list_devices("gpu"))
-    return f"{name}, {os.cpu_count()} cores{avx}, {platform.system()}" + (f", {gpus} GPU" if gpus else "")
+    parts = [name, f"{os.cpu_count()} cores", *["AVX-512"] * avx, platform.system(), *[f"{gpus} GPUs"] * bool(gpus)]
+    return ", ".join(parts)
 
 
 def save_json(content: Any, path: str | os.PathLike) -> None:

@@ -13,16 +13,10 @@ if TYPE_CHECKING:
 
 
 class Estimate(NamedTuple):
-    """An effect.
+    """An effect: its estimate, the ends of its confidence interval, two p-values, and the number of its seeds.
 
-    Attributes:
-        value: Its estimate.
-        low: Lower end of its confidence interval.
-        high: Upper end.
-        p: Two-sided p-value of no effect.
-        p_equivalence: The p-value of two one-sided tests against the margin; None without a margin. Below 0.05 the
-            effect is smaller than the margin, in either direction.
-        seeds: Number of seeds behind it.
+    `p` is that of no effect, two-sided. `p_equivalence` is that of two one-sided tests: where it is below 0.05 the
+    effect is smaller than the margin in either direction; None without a margin.
     """
 
     value: float

@@ -185,7 +185,10 @@ def _lesions(results):
 def _lesions_paired(results):
     networks = {run.name: run for run in _factorial(results) if run.seed == SEEDS[0]}
     runs = _lesions_of("lesions_paired", {"small_rednet": networks["involution"], "involution_classifier": None})
-    return [*runs, LesionRun(experiment="lesions_paired", name="none", model="small_rednet", network=networks["static"])]
+    return [
+        *runs,
+        LesionRun(experiment="lesions_paired", name="none", model="small_rednet", network=networks["static"]),
+    ]
 
 
 def _kernels(results):

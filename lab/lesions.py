@@ -1,6 +1,6 @@
 """What trained networks lose when their kernels may no longer look at their place, and what their kernels follow."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 

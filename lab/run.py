@@ -105,7 +105,7 @@ def execute(run: Run, state: Path, models: Path, expected: Mapping[str, Any]) ->
     epochs = sum(results.get("history", {}).get("seconds", []))  # more than was spent here if the run was resumed
     seconds = {"processor_seconds": round(spent * max(1.0, epochs / wall), 1)}
     command = {"command": f"python -m lab run {run.experiment}"}
-    return asdict(run) | results | seconds | found | command, arrays
+    return asdict(run) | results | asdict(run) | seconds | found | command, arrays
 
 
 def make(experiment: Experiment, results: Path, state: Path, models: Path, submit: Callable[..., Future]) -> list[str]:

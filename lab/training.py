@@ -101,7 +101,7 @@ class TrainingRun(Run):
             logits = model.predict(Batches(data.x_test, data.y_test, 500, shuffle=False), verbose=0)
             test = round(float(np.mean(logits.argmax(-1) == data.y_test)), 4)
         accuracies = {"test_accuracy": test, "validation_accuracy": last if self.validation_images else None}
-        return accuracies | records.outcome(model, data, history), {}
+        return records.record(model, data, history) | accuracies, {}
 
     def images(self) -> ImageDataset:
         """Load the images of this run, without a word."""

@@ -11,7 +11,7 @@ import pytest
 
 import involution_utils
 from involution_utils import multiply_adds, parameters, small_rednet
-from involution_utils.experiments.lab import OPERATORS
+from lab.experiments import OPERATORS
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))

@@ -74,7 +74,7 @@ def test_an_experiment_makes_what_is_missing_and_the_same_numbers_again(tmp_path
 def test_the_factorial_shares_its_images_within_a_seed_and_nothing_with_the_tuning(tmp_path):
     tuning = EXPERIMENTS["factorial_tuning"].declare(tmp_path)
     assert len(tuning) == 4 * 3 * 2
-    for number, run in enumerate(tuning):
+    for run in tuning:
         accuracy = 0.5 + 0.1 * (run.learning_rate == (0.02 if run.name == "static" else 0.01))
         append(
             asdict(run) | {"test_accuracy": None, "validation_accuracy": accuracy, "history": {}},
