@@ -1,11 +1,13 @@
 """Trained weights: the official checkpoints against an independent RedNet in NumPy, and the models that ship."""
 
+import json
 import sys
 
 import numpy as np
 import pytest
 
-from involution_utils.models import involution_classifier, load_official_weights, load_trained, rednet
+from involution_utils.analysis import parameters
+from involution_utils.models import PRETRAINED, involution_classifier, load_official_weights, load_trained, rednet
 from involution_utils.training import save_model
 
 
@@ -145,15 +147,37 @@ def test_a_checkpoint_of_pytorch_is_read(tmp_path):
     assert np.array_equal(np.array(model.get_layer("fc").bias), state["head.fc.bias"].numpy())
 
 
-def test_load_trained_prefers_what_notebook_03_left(tmp_path, capsys, monkeypatch):
-    shipped = load_trained("involution_classifier", tmp_path)
-    assert "ships with the package" in capsys.readouterr().out
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_a_model_that_ships_has_its_record_beside_it(name, capsys):
+    model, record = load_trained(name, dataset="cifar10")
+    assert capsys.readouterr().out == f"{name}: ships with the package\n"
+    assert (record["model"], record["dataset"], record["pixels"]) == (name, "cifar10", "jpeg")
+    assert record["trainable_parameters"] == parameters(model)
+
+
+def test_a_model_of_ones_own_comes_with_its_own_record(tmp_path, capsys, monkeypatch):
+    name = "involution_classifier"
+    shipped, theirs = load_trained(name, tmp_path)
     own = involution_classifier()
-    save_model(own, tmp_path / "involution_classifier.keras")
-    loaded = load_trained("involution_classifier", tmp_path)
-    assert "notebook 03" in capsys.readouterr().out
+    save_model(own, tmp_path / f"{name}.keras")
+    record = {"model": name, "dataset": "shapes", "epochs": 1, "test_accuracy": 0.125}
+    (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    capsys.readouterr()
+    loaded, ours = load_trained(name, tmp_path, "cifar10")
+    expected = f"{name}: trained by notebook 03; it was trained on shapes, and knows nothing of cifar10\n"
+    assert capsys.readouterr().out == expected
+    assert ours == record != theirs
     np.testing.assert_array_equal(loaded.get_weights()[0], own.get_weights()[0])
-    assert shipped.count_params() == loaded.count_params()
+    assert not np.array_equal(loaded.get_weights()[0], shipped.get_weights()[0])
     monkeypatch.setenv("HOME", str(tmp_path))
-    load_trained("involution_classifier", "~")
-    assert "notebook 03" in capsys.readouterr().out
+    assert load_trained(name, "~", "shapes")[1] == record
+    assert capsys.readouterr().out == f"{name}: trained by notebook 03\n"
+
+
+@pytest.mark.parametrize("content", [None, "[]", "3", '{"model": "other", "test_accuracy": 0.9}', "[" * 100_000, "{"])
+def test_a_record_that_is_none_is_not_believed(tmp_path, capsys, content):
+    save_model(involution_classifier(), tmp_path / "involution_classifier.keras")
+    if content is not None:
+        (tmp_path / "involution_classifier.json").write_text(content)
+    assert load_trained("involution_classifier", tmp_path, "cifar10")[1] == {}
+    assert "no record beside it" in capsys.readouterr().out

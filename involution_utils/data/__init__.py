@@ -2,8 +2,7 @@
 
 `load_dataset` looks, in turn, into the folder named by the environment variable `CIFAR10_DIR`, our own cache, Keras's
 cache and at mirrors on the internet (`CIFAR10_URLS` overrides the list; `file://` works too). `Batches` feeds the
-images to a training. `shapes_with_masks`, `noisy_signals` and `moving_shapes` draw data for other tasks. On the
-command line:
+images to a training; `data.tasks` draws data for other tasks. On the command line:
 
     python -m involution_utils.data            # fetch CIFAR-10 if need be, say where it came from
     python -m involution_utils.data --verify   # check every byte of the cache
@@ -11,32 +10,26 @@ command line:
 
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any
 
 import numpy as np
 
 from involution_utils import checks
 from involution_utils.checks import ParameterError
 from involution_utils.data import cifar10
-from involution_utils.data.batches import Batches
-from involution_utils.data.cifar10 import CIFAR10_CLASSES, DatasetError, cache_file, find_cifar10
-from involution_utils.data.dense import CLIP_CLASSES, MASK_CLASSES, moving_shapes, noisy_signals, shapes_with_masks
+from involution_utils.data.batches import Batches, scaled
+from involution_utils.data.cifar10 import CIFAR10_CLASSES, DatasetError
 from involution_utils.data.shapes import SHAPES_CLASSES, SHAPES_TEST, SHAPES_TRAIN, draw_shapes
 
 __all__ = [
     "CIFAR10_CLASSES",
-    "CLIP_CLASSES",
     "DEFAULT_EPOCHS",
-    "MASK_CLASSES",
     "SHAPES_CLASSES",
     "Batches",
     "DatasetError",
     "ImageDataset",
     "ParameterError",
     "load_dataset",
-    "moving_shapes",
-    "noisy_signals",
-    "shapes_with_masks",
+    "scaled",
 ]
 
 # The original experiment's; on `shapes` the convolutional classifier reaches 0.999 after six epochs, the other one 0.66
@@ -60,6 +53,8 @@ class ImageDataset:
         source: Where it came from, in a few words.
         x_validation: Images held out from the training images, `(V, 32, 32, 3)` uint8; none by default.
         y_validation: Their labels, `(V,)` int64.
+        pixels: `"original"` if they are those of CIFAR-10's archive; `"jpeg"` if they are those of a known copy that
+            went through JPEG once; None if that is not known, or the images are drawn.
     """
 
     x_train: np.ndarray = field(repr=False)
@@ -71,6 +66,7 @@ class ImageDataset:
     source: str
     x_validation: np.ndarray = field(repr=False, default_factory=lambda: np.empty((0, 32, 32, 3), np.uint8))
     y_validation: np.ndarray = field(repr=False, default_factory=lambda: np.empty(0, np.int64))
+    pixels: str | None = None
 
     @property
     def default_epochs(self) -> int:
@@ -113,18 +109,18 @@ def load_dataset(
     """
     checks.choice("name", name, checks.DATASETS)
     seed = checks.seed(seed)
-    limits = (SHAPES_TRAIN, SHAPES_TEST) if name == "shapes" else (5 * cifar10.BATCH_ROWS, cifar10.BATCH_ROWS)
-    most = limits[0] - CLASSES
-    if not checks.is_whole_number(validation_size) or (validation_size and not CLASSES <= validation_size <= most):
-        raise checks.error("validation_size", f"0 or a whole number from {CLASSES} to {most:,}", validation_size)
-    limits = (limits[0] - validation_size, limits[1])
-    train_size, test_size = (
-        size if size is None else checks.whole_number(key, size, CLASSES, limit)
-        for key, size, limit in zip(("train_size", "test_size"), (train_size, test_size), limits, strict=True)
-    )
+    if not isinstance(cache_dir, str | PathLike | None):
+        raise checks.error("cache_dir", "the name of a folder", cache_dir)
+    most, most_test = (SHAPES_TRAIN, SHAPES_TEST) if name == "shapes" else (5 * cifar10.BATCH_ROWS, cifar10.BATCH_ROWS)
+    if not (checks.is_whole_number(validation_size) and validation_size == 0):
+        checks.whole_number("validation_size", validation_size, CLASSES, most - CLASSES)
+    if train_size is not None:
+        checks.whole_number("train_size", train_size, CLASSES, most - validation_size)
+    if test_size is not None:
+        checks.whole_number("test_size", test_size, CLASSES, most_test)
     if name != "shapes":
         try:
-            arrays, source = find_cifar10(cache_file(cache_dir), strict=name == "cifar10")
+            arrays, pixels, source = cifar10.find_cifar10(cache_dir, strict=name == "cifar10")
             name, title, class_names = "cifar10", "CIFAR-10", CIFAR10_CLASSES
         except DatasetError as error:
             if name == "cifar10":
@@ -132,10 +128,10 @@ def load_dataset(
             print(f"{error}\nUsing the drawn data set shapes in place of CIFAR-10.")
             name = "shapes"
     if name == "shapes":
-        arrays, source = draw_shapes(seed), "drawn by involution_utils"
+        arrays, pixels, source = draw_shapes(seed), None, "drawn by involution_utils"
         title, class_names = "shapes", SHAPES_CLASSES
     x, y, x_test, y_test = arrays
-    held_out: Any = _balanced(y, _classes_in_order(y, SPLIT_SEED), validation_size)
+    held_out = _balanced(y, _classes_in_order(y, SPLIT_SEED), validation_size)
     if validation_size:
         order = _classes_in_order(y, seed)
         order = order[~np.isin(order, held_out)]
@@ -144,7 +140,16 @@ def load_dataset(
     kept = _balanced(y, order, train_size)
     kept_test = _balanced(y_test, np.random.default_rng((seed, 1)).permutation(len(y_test)), test_size)
     dataset = ImageDataset(
-        *(x[kept], y[kept], x_test[kept_test], y_test[kept_test], class_names, name, source, x[held_out], y[held_out])
+        x_train=x[kept],
+        y_train=y[kept],
+        x_test=x_test[kept_test],
+        y_test=y_test[kept_test],
+        class_names=class_names,
+        name=name,
+        source=source,
+        pixels=pixels,
+        x_validation=x[held_out],
+        y_validation=y[held_out],
     )
     validation = f", {validation_size:,} validation" if validation_size else ""
     sizes = f"{len(dataset.x_train):,} training{validation} and {len(dataset.x_test):,} test images"

@@ -4,23 +4,24 @@ import argparse
 import sys
 
 from involution_utils.data import DatasetError, load_dataset
-from involution_utils.data.cifar10 import cache_file, verify
+from involution_utils.data.cifar10 import cache_file, read_cache
 
 
-def main() -> int:
-    """Run the command line; return 0 if CIFAR-10 is there and whole."""
+def main() -> str | None:
+    """Run the command line; return what went wrong, None if CIFAR-10 is there and whole."""
     parser = argparse.ArgumentParser(prog="python -m involution_utils.data", description="Fetch or check CIFAR-10.")
-    parser.add_argument("--verify", action="store_true", help="check every byte of the cache")
+    parser.add_argument("--verify", action="store_true", help="check every byte of the cache, and change nothing")
     parser.add_argument("--cache-dir", help="folder of the cache")
-    arguments = parser.parse_args()
-    if arguments.verify:
-        return 0 if verify(cache_file(arguments.cache_dir)) else 1
+    options = parser.parse_args()
     try:
-        load_dataset("cifar10", cache_dir=arguments.cache_dir)
-    except DatasetError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+        if options.verify:
+            read_cache(options.cache_dir)
+            print(f"The cache is whole: {cache_file(options.cache_dir)}")
+        else:
+            load_dataset("cifar10", cache_dir=options.cache_dir)
+    except (DatasetError, OSError, ValueError) as error:
+        return f"{cache_file(options.cache_dir)}: {error}" if isinstance(error, FileNotFoundError) else str(error)
+    return None
 
 
 if __name__ == "__main__":

@@ -6,6 +6,19 @@ import numpy as np
 from involution_utils import checks
 
 
+def scaled(images: np.ndarray) -> np.ndarray:
+    """Return images as networks take them.
+
+    Args:
+        images: An array of any shape, uint8 from 0 to 255 or of any other type.
+
+    Returns:
+        A new float32 array of that shape: in [0, 1] if the images were uint8, else their values.
+    """
+    scale = 255 if images.dtype == np.uint8 else 1
+    return np.divide(images, np.float32(scale), dtype=np.float32)  # one new array, not two
+
+
 class Batches(keras.utils.PyDataset):
     """Feeds uint8 images to `fit`, `evaluate` and `predict`: each batch is gathered whole, then made float32.
 
@@ -79,8 +92,7 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         images, labels = self._moved(chosen, index) if self.augment else (self.images[chosen], self.labels[chosen])
-        scale = 255 if images.dtype == np.uint8 else 1
-        return np.divide(images, np.float32(scale), dtype=np.float32), labels  # one new array, not two
+        return scaled(images), labels
 
     def _moved(self, chosen: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the images `chosen`, mirrored and shifted as epoch and number of the batch have it, and labels."""

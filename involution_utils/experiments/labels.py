@@ -1,6 +1,6 @@
 """Labels for every pixel (notebook 07): one small network, its spatial operator exchanged, at one size and at others.
 
-Figures drawn with the class of every pixel, `data.dense.shapes_with_masks`, are learned at 32x32 pixels. The network is
+Figures drawn with the class of every pixel, `data.tasks.shapes_with_masks`, are learned at 32x32 pixels. The network is
 then used on more figures ("larger") and on the same ones with twice the resolution ("finer").
 """
 
@@ -14,7 +14,7 @@ from keras import layers
 from scipy import ndimage
 
 from involution_utils import analysis, checks
-from involution_utils.data.dense import MASK_CLASSES, shapes_with_masks
+from involution_utils.data.tasks import MASK_CLASSES, shapes_with_masks
 from involution_utils.experiments.experiment import Experiment
 from involution_utils.experiments.record import provenance
 from involution_utils.layers import Involution2D

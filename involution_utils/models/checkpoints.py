@@ -1,8 +1,10 @@
 """Trained weights: the official checkpoints of RedNet, and the models that ship with the package."""
 
+import json
 from importlib import resources
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -104,21 +106,53 @@ def load_pretrained(name: str) -> keras.Model:
     Raises:
         ParameterError: If there is no such model.
     """
-    checks.choice("name", name, PRETRAINED)
-    with resources.as_file(resources.files("involution_utils") / "assets" / f"{name}.keras") as shipped:
-        return keras.saving.load_model(shipped)
+    return _load_from(_shipped(name), name)[0]
 
 
-def load_trained(name: str, output_dir: str | PathLike | None = None) -> keras.Model:
-    """Return a trained model: `output_dir`'s if notebook 03 left one there, else the one that ships with the package.
+def load_trained(
+    name: str, output_dir: str | PathLike | None = None, dataset: str | None = None
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Return a trained model and its record: those that notebook 03 left in `output_dir`, else those that ship.
+
+    One line is printed that says which, and on what it was trained if that is not `dataset`.
 
     Args:
         name: As in `load_pretrained`.
         output_dir: The folder that notebook 03 wrote to; None for the model that ships.
+        dataset: Name of the data set that the model is to be used on, `"cifar10"` or `"shapes"`; None if that does not
+            matter.
+
+    Returns:
+        The model, and the record of its own training as a dict: `dataset`, `train_images`, `epochs`, `test_accuracy`,
+        `trainable_parameters` and more, as `record` gathers them. It is empty if there is none beside the model.
+
+    Raises:
+        ParameterError: If there is no such model.
     """
-    if output_dir is not None:
-        own = Path(output_dir).expanduser() / f"{name}.keras"
-        print(f"{name}: " + ("trained by notebook 03" if own.exists() else "the one that ships with the package"))
-        if own.exists():
-            return keras.saving.load_model(own)
-    return load_pretrained(name)
+    folder, whose = _shipped(name), "ships with the package"
+    if output_dir is not None and (Path(output_dir).expanduser() / f"{name}.keras").exists():
+        folder, whose = Path(output_dir).expanduser(), "trained by notebook 03"
+    model, record = _load_from(folder, name)
+    trained_on = record.get("dataset")
+    if not record:
+        whose += "; it has no record beside it that tells how"
+    elif dataset not in (None, trained_on):
+        whose += f"; it was trained on {trained_on}, and knows nothing of {dataset}"
+    print(f"{name}: {whose}")
+    return model, record
+
+
+def _shipped(name):
+    checks.choice("name", name, PRETRAINED)
+    return resources.files("involution_utils") / "assets"
+
+
+def _load_from(folder, name):
+    """Return model `name` of `folder` and the record beside it; an empty one if there is none of such a model."""
+    with resources.as_file(folder / f"{name}.keras") as path:
+        model = keras.saving.load_model(path)
+    try:
+        record = json.loads((folder / f"{name}.json").read_text())
+    except (OSError, ValueError, RecursionError):
+        record = None
+    return model, record if isinstance(record, dict) and record.get("model") == name else {}

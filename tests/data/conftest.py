@@ -12,9 +12,8 @@ from involution_utils.data import cifar10, load_dataset
 @pytest.fixture
 def server():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        httpd.barrier = threading.Barrier(2)
-        httpd.daemon_threads, httpd.requests, httpd.stop = True, [], threading.Event()
-        httpd.handle_error = lambda *_: None
+        httpd.barrier, httpd.stop = threading.Barrier(2), threading.Event()
+        httpd.daemon_threads, httpd.handle_error = True, lambda *_: None
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
         httpd.url = f"http://127.0.0.1:{httpd.server_port}"
         yield httpd
@@ -35,10 +34,7 @@ def small(monkeypatch, tmp_path):
     """The small archive, short waits, and an environment without any data."""
     monkeypatch.setattr(cifar10, "BATCH_ROWS", ROWS)
     monkeypatch.setattr(cifar10, "ARCHIVE_SHA256", hashlib.sha256(ARCHIVE).hexdigest())
-    monkeypatch.setattr(cifar10, "CONNECT_TIMEOUT", 1.0)
-    monkeypatch.setattr(cifar10, "STALL_TIMEOUT", 1.5)
-    monkeypatch.setattr(cifar10, "SPEED_WINDOW", 0.5)
-    monkeypatch.setattr(cifar10, "SPEED_FLOOR", 2 * len(ARCHIVE))  # bytes a second, four times what `slow` sends
+    monkeypatch.setattr(cifar10, "TIMEOUT", 1.0)
     monkeypatch.delenv("CIFAR10_DIR", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("CIFAR10_URLS", "http://127.0.0.1:9/")

@@ -22,7 +22,7 @@ from involution_utils.data import load_dataset
         ({"seed": -1}, "seed=-1"),
         ({"seed": 2**32}, "`seed` must be a whole number from 0 to 4,294,967,295"),
         ({"name": None}, "`name` must be .* Received: name=None"),
-        ({"validation_size": 9}, "`validation_size` must be 0 or a whole number from 10 to 9,990.*=9"),
+        ({"validation_size": 9}, "`validation_size` must be a whole number from 10 to 9,990.*=9"),
         ({"validation_size": 9_991}, "=9991"),
         ({"validation_size": None}, "validation_size=None"),
         ({"validation_size": False}, "validation_size=False"),
@@ -95,11 +95,3 @@ def test_what_is_kept_stays_the_same_from_one_version_to_the_next(load, server, 
     dataset = load(server.url + "/good", **options)
     parts = (dataset.x_train, dataset.y_train, dataset.x_test, dataset.x_validation)
     assert hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:16] == expected
-
-
-def test_experiments_hold_out_and_train_on_the_same_images():
-    from involution_utils.experiments.execution import images_of
-
-    theirs, ours = images_of("shapes", 400, 200, 100), load_dataset("shapes", 400, 100, validation_size=200)
-    for name in ("x_train", "y_train", "x_test", "y_test", "x_validation", "y_validation"):
-        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))

@@ -64,7 +64,7 @@ def test_the_classifiers(model, compare):
 
 
 def test_the_committed_model(compare, tmp_path):
-    compare(iu.load_trained("involution_classifier", tmp_path), images=microscope.pictures())
+    compare(iu.load_trained("involution_classifier", tmp_path)[0], images=microscope.pictures())
 
 
 def test_rednet_with_its_paddings(compare):

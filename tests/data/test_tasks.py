@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from involution_utils.checks import ParameterError
-from involution_utils.data.dense import CLIP_CLASSES, MASK_CLASSES, moving_shapes, noisy_signals, shapes_with_masks
+from involution_utils.data.tasks import CLIP_CLASSES, MASK_CLASSES, moving_shapes, noisy_signals, shapes_with_masks
 
 DRAWN = {
     "masks": lambda seed: shapes_with_masks(24, (40, 70), seed=seed),
