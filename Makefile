@@ -12,7 +12,7 @@ PIP := $(PY) -I -m pip install --disable-pip-version-check --quiet
 PYTEST := $(PY) -m pytest --numprocesses "$$JOBS" --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-all test-torch test-arithmetic lint bench site results assets text lock links
+.PHONY: help lab run test test-all test-torch test-arithmetic lint bench site text lock links
 
 # A misspelt variable, as in `make run EPOCH=3`, would otherwise be ignored.
 KNOWN := PYTHON DATASET EPOCHS SEED OUT JOBS OPTIONS NOTEBOOKS
@@ -68,16 +68,10 @@ bench: .venv/ready-dev  ## speed, memory and costs against the alternatives, int
 	$(PY) benchmarks/bench_costs.py
 
 site: .venv/ready-dev  ## the website, into site/
-	$(PY) docs/build.py
+	$(PY) -m docs.build
 
-results: .venv/ready-dev  ## every run that has no row below involution_utils/results yet (resumes; hours)
-	$(PY) -m lab run all
-
-results-%: .venv/ready-dev  ## the runs of one experiment, such as results-lab
+results-%: .venv/ready-dev  ## the rows of one experiment that are missing, such as results-lab
 	$(PY) -m lab run $*
-
-assets: .venv/ready  ## the trained models that ship with the package
-	$(PY) -m tools.assets
 
 text: .venv/ready-dev  ## carry each notebook into its paired text in notebooks/text
 	@for notebook in notebooks/*.ipynb; do \

@@ -1,6 +1,6 @@
 """Build the website: lay out its source in a folder of its own, run Sphinx on it, pack the result for offline use.
 
-python docs/build.py [--out site] [--check-links]
+python -m docs.build [--out site] [--check-links]
 """
 
 import argparse
@@ -11,15 +11,12 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-sys.path[:0] = [str(HERE), str(ROOT)]
-
 BADGE = re.compile(r"^\[!\[Open in Colab\].*$", flags=re.M)
-ARCHIVE = "involution-site.zip"  # of the whole site; it also says which files a site consists of
+ARCHIVE = "involution-site.zip"
 COPIED = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE")
 
 
@@ -42,10 +39,9 @@ def launch_links(notebook):
 
 def lay_out(source):
     """Write the site's source: the pages of docs/, the notebooks, and what is generated from the package."""
-    import api
-    import records
+    from docs import api, records
 
-    shutil.copytree(HERE, source, ignore=shutil.ignore_patterns("*.py", "__pycache__", "static"), dirs_exist_ok=True)
+    shutil.copytree(HERE, source, ignore=shutil.ignore_patterns("*.py", "__pycache__", "static"))
     (source / "notebooks").mkdir()
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         notebook = json.loads(path.read_text())
@@ -59,62 +55,52 @@ def lay_out(source):
     records.write(source)
 
 
-def add_files(site):
-    """Add what Sphinx does not make: notebooks to download, the microscope, the archive of the whole site."""
-    from tools import formulas, screenshot
+def write_microscope(path):
+    """Write the microscope of the small RedNet that ships with the package."""
+    from involution_utils import load_trained, microscope
+    from involution_utils.data.cifar10 import CIFAR10_CLASSES
 
-    for path in site.rglob("*.html"):  # a screen reader would announce an empty header
-        path.write_text(re.sub(r'<th class="head[^"]*"><p></p></th>', "<td></td>", path.read_text()))
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
-        shutil.copy(path, site / "notebooks")
-    screenshot.write_page(site / "microscope.html")
-    (site / "_static" / "formulas.css").write_text(formulas.style())
-    archive = shutil.make_archive(str(site.with_name("involution-site")), "zip", site.parent, site.name)
-    shutil.move(archive, site / ARCHIVE)
+    network, names = load_trained("small_rednet"), microscope.PICTURE_NAMES
+    microscope.page(network, microscope.pictures(), path, class_names=CIFAR10_CLASSES, image_names=names)
 
 
-def sphinx(source, target, builder="html"):
-    """Run Sphinx, warnings taken for errors."""
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", builder, "-c", HERE, source, target]
-    return subprocess.run([*map(str, command), "-d", str(source.parent / "doctrees")]).returncode
-
-
-def check_out(out):
-    """Refuse, in a sentence, a folder that holds anything but an earlier site: it would be removed."""
-    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
-    own = {ARCHIVE}
-    try:
-        with zipfile.ZipFile(out / ARCHIVE) as archive:
-            own |= {name.partition("/")[2] for name in archive.namelist()}
-    except (OSError, zipfile.BadZipFile):
-        pass
-    if (out.exists() and not out.is_dir()) or not found <= own:
-        sys.exit(f"{out} is no folder for the site: it holds {min(found - own, default='something else')}")
+def sphinx(source, target, *options):
+    """Run Sphinx with this folder's settings, with `options` besides, and return its exit status: 0 is well."""
+    command = [sys.executable, "-m", "sphinx", "-q", "-c", HERE, "-d", source.parent / "doctrees", *options]
+    status = subprocess.run([*map(str, command), str(source), str(target)]).returncode
+    for path in target.rglob("*.html"):  # a screen reader would announce an empty header
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r"<th[^>]*>(<p></p>)?\s*</th>", "<td></td>", text), encoding="utf-8")
+    for leftover in (".buildinfo", "objects.inv"):
+        (target / leftover).unlink(missing_ok=True)
+    return status
 
 
 def main(arguments=None):
     """Command line: see the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    from tools import output
+
+    parser = argparse.ArgumentParser(prog="python -m docs.build", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "site")
     parser.add_argument("--check-links", action="store_true", help="check the addresses outside, build nothing")
     options = parser.parse_args(arguments)
-    options.out = options.out.resolve()
-    check_out(options.out)
+    out = options.out.resolve()
+    before = output.earlier(out)
     with tempfile.TemporaryDirectory() as scratch:
         source, made = Path(scratch, "source"), Path(scratch, "involution-site")
         lay_out(source)
         if options.check_links:
-            return sphinx(source, made, "linkcheck")
-        failed = sphinx(source, made)
-        if failed:
-            return failed
-        for leftover in (".buildinfo", "objects.inv"):
-            (made / leftover).unlink(missing_ok=True)
-        add_files(made)
-        check_out(options.out)
-        shutil.rmtree(options.out, ignore_errors=True)
-        shutil.move(made, options.out)
-    print(f"{options.out}/index.html")
+            return sphinx(source, made, "-b", "linkcheck")
+        if sphinx(source, made, "-W", "--keep-going"):
+            return 1
+        for path in (ROOT / "notebooks").glob("*.ipynb"):  # to download
+            shutil.copy(path, made / "notebooks")
+        write_microscope(made / "microscope.html")
+        archive = shutil.make_archive(str(made), "zip", made.parent, made.name)
+        work = output.begin(out)
+        shutil.copytree(made, work, dirs_exist_ok=True)
+        shutil.move(archive, work / ARCHIVE)
+        print(output.finish(work, out, before) / "index.html")
     return 0
 
 

@@ -1,21 +1,21 @@
 """Sphinx's settings: the notebooks with their stored outputs, and pages that ask no other host for anything."""
 
+import re
 import sys
 import tomllib
 from pathlib import Path
 
-import involution_utils
-
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]  # for pages.py and tools/
+ROOT = HERE.parent
+sys.path.insert(0, str(ROOT))  # for the extension docs.pages
 
 project = "Involution"
 author = "the involution notebooks' authors"
-version = release = involution_utils.__version__
+version = release = re.search(r'__version__ = "(.+)"', (ROOT / "involution_utils" / "__init__.py").read_text())[1]
 language = "en"
-repository = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+repository = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "pages"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "docs.pages"]
 default_role = "code"
 toc_object_entries = False
 
@@ -33,7 +33,8 @@ napoleon_use_ivar = True
 html_theme = "sphinx_book_theme"
 html_title = "Involution"
 html_static_path = [str(HERE / "static")]
-html_css_files = ["formulas.css", "site.css"]  # the first is written by build.py
+html_css_files = ["site.css"]
+html_copy_source = False
 html_context = {"default_mode": "auto"}
 html_math_renderer = "mathml"
 html_show_sphinx = False
@@ -43,6 +44,7 @@ html_theme_options = {
     "repository_branch": "main",
     "use_repository_button": True,
     "use_issues_button": True,
+    "use_download_button": False,
     "use_fullscreen_button": False,
     "navbar_persistent": [],
     "show_toc_level": 2,

@@ -4,14 +4,14 @@ MathML needs no script and no font from elsewhere, is read aloud by screen reade
 """
 
 import re
+from pathlib import Path
 
 from docutils import nodes
 from myst_nb.core.render import NbElementRenderer
 from sphinx import addnodes
 
-from tools import formulas
+from docs import formulas
 
-GLOSSARY = "notebooks/README"
 # What a link to the glossary must not stand in.
 LINKLESS = (nodes.reference, nodes.literal, nodes.literal_block, nodes.title, nodes.raw, nodes.math, nodes.strong)
 _render_image = NbElementRenderer.render_image
@@ -94,16 +94,16 @@ def on_docstring(app, what, name, thing, options, lines):
 
 def on_doctree_read(app, document):
     """Work on the notebooks' pages and on the glossary."""
-    name = app.env.docname
-    if name == GLOSSARY:
+    path = Path(app.env.doc2path(app.env.docname))
+    if path.name == "README.md":
         mark_terms(document)
-    elif name.startswith("notebooks/"):
+    elif path.suffix == ".ipynb":
         link_terms(document, app.glossary_terms)
 
 
 def on_builder_inited(app):
     """Read the glossary once."""
-    app.glossary_terms = glossary_terms((app.srcdir / f"{GLOSSARY}.md").read_text())
+    app.glossary_terms = glossary_terms(next(Path(app.srcdir).rglob("README.md")).read_text(encoding="utf-8"))
 
 
 def setup(app):

@@ -1,190 +1,82 @@
-"""The folder of a run: one run at a time, which replaces what the run before it wrote and nothing else.
+"""A folder that a command writes whole: in a new folder beside it, which one rename puts in place at the end.
 
-`results.json` lists the files of a run with their SHA-256. A run works in a folder within OUT and moves its files into
-place at the end, so that until then the earlier run is whole.
+Nothing is removed but an earlier output of which every file is as it was written, by the manifest in it.
 """
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
-import re
-import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import filelock
-
-from involution_utils import checks
-
-MANIFEST = "results.json"
-WORK = ".unfinished-run"  # within OUT, and so on the same disk
-_LOCK = "lock"
-_MOVING, _EARLIER = "moving.json", "earlier"  # there while `replace` moves files: the new manifest, the earlier files
+MANIFEST = "manifest.json"
 
 
-class RunFolder:
-    """A context manager: within it, `work` is the folder to write to, and `replace` puts it in place.
+def begin(out: Path) -> Path:
+    """Make a new folder beside `out` to write to, and return it. It stays if the command fails."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = _free(out.with_name(f"{out.name}-unfinished"))
+        with contextlib.suppress(FileExistsError):  # another command was faster
+            folder.mkdir()
+            return folder
 
-    When the block fails, what it wrote to `work` is removed, but for a `SystemExit`: its message may point there.
+
+def earlier(out: Path) -> dict[str, str] | None:
+    """Return {name: SHA-256} of the output in `out` if it holds that and nothing else; None if it holds more or less.
+
+    An empty folder holds an empty output.
     """
-
-    def __init__(self, out: str | os.PathLike, names: Iterable[str] = ()):
-        """Check `out`, and write nothing.
-
-        Args:
-            out: the folder of the run, which need not exist.
-            names: files that this run is going to write, as far as they are known.
-
-        Raises:
-            ParameterError: if `out` is no folder or cannot be written to, holds files that are not a run's, or files
-                of a run that were changed since.
-        """
-        self.path = checks.folder("OUT", out).resolve()
-        self.work = self.path / WORK
-        self._lock = filelock.FileLock(self.work / _LOCK, blocking=False)
-        self._names = list(names)
-        self._made = not self.path.exists()
-        if not (self.work / _MOVING).exists():  # else a killed run is put right first, under the lock
-            self._earlier()
-
-    def __enter__(self) -> "RunFolder":
-        """Lock the folder against other runs and clear what a killed run may have left."""
-        self.work.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire()
-        except filelock.Timeout:
-            raise checks.ParameterError(
-                f"OUT={self.path} is being written by another run; name another folder"
-            ) from None
-        try:
-            self._restore()
-            self._earlier()
-            self._clear()
-        except BaseException:
-            self._leave()
-            raise
-        return self
-
-    def __exit__(self, kind, error, traceback) -> None:
-        """Remove the work folder, unless the block ended with a `SystemExit`, and the lock."""
-        if kind is None or not issubclass(kind, SystemExit):
-            self._clear()
-        self._leave()
-
-    def replace(self, results: dict) -> None:
-        """Put everything in `work` in the place of the earlier run, with `results` and the list of files beside it.
-
-        Raises:
-            ParameterError: if a file of this run would replace one that is not the earlier run's.
-            OSError: if a file cannot be moved; all are then where they were.
-        """
-        files = {name: _sha256(self.work / name) for name in _files_below(self.work)}
-        self._names = list(files)
-        earlier = self._earlier()
-        (self.work / _MOVING).write_text(json.dumps({**results, "files": files}, indent=1) + "\n")
-        self._move(earlier, files)
-        for folder in sorted({parent for name in earlier for parent in Path(name).parents}, reverse=True)[:-1]:
-            with contextlib.suppress(OSError):  # it still holds something
-                (self.path / folder).rmdir()
-
-    def _move(self, earlier: Iterable[str], files: Iterable[str]) -> None:
-        moves = [(self.path / name, self.work / _EARLIER / name) for name in [*earlier, MANIFEST]]
-        moves += [(self.work / name, self.path / name) for name in files]
-        moves += [(self.work / _MOVING, self.path / MANIFEST)]
-        try:
-            for source, target in moves:
-                if source.exists():
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    os.replace(source, target)
-        except BaseException:  # Ctrl-C too
-            self._restore()
-            raise
-
-    def _restore(self) -> None:
-        """Undo a `_move` that was cut short, by a kill or a second Ctrl-C too; the new manifest is moved last."""
-        try:
-            files = json.loads((self.work / _MOVING).read_text(encoding="utf-8"))["files"]
-        except (OSError, ValueError):  # none was begun
-            return
-        for name in files:
-            if not (self.work / name).exists() and (self.path / name).exists():
-                os.replace(self.path / name, self.work / name)
-        kept = self.work / _EARLIER
-        for name in [*_files_below(kept), MANIFEST]:
-            if (kept / name).exists():
-                os.replace(kept / name, self.path / name)
-        os.replace(self.work / _MOVING, self.work / MANIFEST)
-
-    def _earlier(self) -> dict[str, str]:
-        """Return {name: SHA-256} of the earlier run's files; refuse a folder in which this run would do damage."""
-        files = _manifest(self.path)
-        if files is None:
-            if not _holds_runs_alone(self.path):
-                raise checks.ParameterError(
-                    f"OUT={self.path} holds files that are not from a run; name another folder or empty it"
-                )
-            files = {}
-        present = {name: digest for name, digest in files.items() if (self.path / name).is_file()}
-        changed = [name for name, digest in present.items() if _is_other(self.path / name, digest)]
-        foreign = [name for name in self._names if name not in present and os.path.lexists(self.path / name)]
-        if changed or foreign:
-            raise checks.ParameterError(
-                f"OUT={self.path} holds files that the run there did not write, or that were changed since "
-                f"({', '.join([*changed, *foreign])}); move them elsewhere or name another folder"
-            )
-        return present
-
-    def _clear(self) -> None:
-        self._restore()
-        for path in self.work.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            elif path.name != _LOCK:
-                path.unlink()
-
-    def _leave(self) -> None:
-        with contextlib.suppress(OSError):  # Windows removes no open file
-            (self.work / _LOCK).unlink()
-        self._lock.release()
-        for folder in (self.work, self.path) if self._made else (self.work,):
-            with contextlib.suppress(OSError):  # it holds something
-                folder.rmdir()
-
-
-def _manifest(out: Path) -> dict[str, str] | None:
-    """Return {name: SHA-256} if `out` is the folder of a run, else None."""
     try:
-        files = json.loads((out / MANIFEST).read_text(encoding="utf-8"))["files"]
-        digests = [re.fullmatch("[0-9a-f]{64}", digest) for digest in files.values()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        if out.is_dir() and not any(out.iterdir()):
+            return {}
+        listed = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        paths = [path for path in out.rglob("*") if path.is_symlink() or not path.is_dir()]
+        names = {path.relative_to(out).as_posix() for path in paths} - {MANIFEST}
+        if listed.keys() != names or any(map(Path.is_symlink, paths)):
+            return None
+        return listed if listed == _digests(out, names) else None
+    except (OSError, ValueError, AttributeError, RecursionError):  # no manifest, or none of ours
         return None
-    if "index.html" not in files or not all(digests):
-        return None
-    return {name: digest for name, digest in files.items() if (out / name).resolve().is_relative_to(out)}
 
 
-def _holds_runs_alone(folder: Path) -> bool:
-    """True if all that `folder` holds, if anything, are folders of runs, finished or not, at any depth."""
-    if not folder.exists():
-        return True
-    return all(
-        path.is_dir()
-        and not path.is_symlink()
-        and (path.name == WORK or _manifest(path) is not None or _holds_runs_alone(path))
-        for path in folder.iterdir()
-    )
+def finish(work: Path, out: Path, before: Mapping[str, str] | None) -> Path:
+    """Put `work` in the place of `out`, or beside it, and return where it lies.
+
+    Args:
+        work: the folder from `begin`, complete.
+        out: where it is to be.
+        before: what `earlier(out)` gave at the beginning. The earlier output goes if this still holds; if `out` holds
+            anything else by now, `work` gets the name of `out` with a number.
+    """
+    names = [path.relative_to(work).as_posix() for path in work.rglob("*") if path.is_file()]
+    (work / MANIFEST).write_text(json.dumps(_digests(work, names), indent=1) + "\n", encoding="utf-8")
+    if before is None or earlier(out) != before:
+        return work.rename(_free(out))
+    aside = out.rename(_free(out.with_name(f"{out.name}-earlier")))
+    placed = work.rename(_free(out))
+    _remove(aside, before)
+    return placed
 
 
-def _files_below(folder: Path) -> list[str]:
-    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in names if name not in (_LOCK, MANIFEST))
+def _free(path: Path) -> Path:
+    """Return `path`, or the first of path-2, path-3 ... that is not there."""
+    numbered = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
+    return next(one for one in itertools.chain([path], numbered) if not os.path.lexists(one))
 
 
-def _is_other(path: Path, digest: str) -> bool:
-    return path.is_symlink() or _sha256(path) != digest
+def _remove(folder: Path, files: Mapping[str, str]) -> None:
+    """Remove files that are still what `files` says, and the folders that are empty then."""
+    for name in [*files, MANIFEST]:
+        with contextlib.suppress(OSError):
+            if name == MANIFEST or _digests(folder, [name])[name] == files[name]:
+                (folder / name).unlink()
+    for below in [*sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True), folder]:
+        with contextlib.suppress(OSError):  # it holds something
+            below.rmdir()
 
 
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in sorted(names)}

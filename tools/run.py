@@ -2,13 +2,15 @@
 
     python -m tools.run --dataset auto --seed 0 --out runs
 
-Everything is checked before the first notebook starts. OUT then holds a whole run, or what it held before.
+Everything is checked before the first notebook starts. A run works in a new folder beside OUT and gets the name OUT
+when it is whole, if that is free or holds an earlier run of which nothing was changed; else it gets one of its own.
 """
 
 import argparse
 import base64
 import json
 import logging
+import os
 import re
 import sys
 import time
@@ -22,12 +24,11 @@ import papermill
 from traitlets.config import Config
 
 from involution_utils import checks
+from involution_utils.experiments.record import provenance
 from involution_utils.notebook_parameters import check_overrides, declared_parameters
-from tools import index, pages
-from tools.output import MANIFEST, RunFolder
+from tools import output, pages
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-_OWN_PAGES = ("index.html", index.MICROSCOPE, pages.GLOSSARY, "README.md")
 # A kernel reached through a file rather than a network port, so that a machine without any network will do.
 _LOCAL_KERNEL = Config({"KernelManager": {"transport": "tcp" if sys.platform == "win32" else "ipc"}})
 
@@ -37,41 +38,45 @@ def notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
     return sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
 
 
-def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS) -> dict:
-    """Execute the series and leave notebooks, pages, figures, models and results in `out`.
+def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS) -> tuple[Path, dict[str, Any]]:
+    """Execute the series and leave notebooks, pages, figures, models and results in one folder.
 
     Args:
-        out: folder of the run; what an earlier run wrote there is replaced, once the new one is whole.
+        out: the folder to be. If it holds anything but an earlier run as that was left, the run gets another name.
         parameters: values by name; each notebook gets those that it declares.
         folder: where the notebooks are.
 
     Returns:
-        The records of what was trained, by the names of their files, and `seconds`, the duration.
+        The folder of the run, and what its `results.json` holds: the records of what was trained by the names of their
+        files, `parameters`, `seconds`, `versions`, `processor`, `date`.
 
     Raises:
-        ParameterError: if a parameter is wrong or `out` is no place for a run; nothing was started then.
-        SystemExit: if a notebook fails; the message names notebook and cell.
+        ParameterError: if a parameter is wrong or no folder can be made; nothing was started then.
+        SystemExit: if the run is cut short; the message says why, and where what was made so far lies.
     """
     sources = notebooks(folder)
     values = {source: _values_for(source, parameters) for source in sources}
     checks.names(parameters, {name for source in sources for name in declared_parameters(source)}, "parameter")
-    results: dict[str, Any] = {}
-    begin = time.perf_counter()
-    names = [name for source in sources for name in (source.name, f"{source.stem}.html")]
-    with RunFolder(out, [*names, *_OWN_PAGES]) as place:
+    out = checks.folder("OUT", out).resolve()
+    before = output.earlier(out)
+    if before is None and out.exists():
+        print(f"{out} holds other files than an unchanged run. It stays as it is; this run will lie beside it.")
+    work, begin = output.begin(out), time.perf_counter()
+    try:
         for source in sources:
             print(source.stem, flush=True)
-            executed = _execute(source, place.work / source.name, values[source])
-            _save_figures(executed, place.work / "figures", source.stem)
-        results |= _records(place.work)
-        listed = pages.write(place.work, [place.work / source.name for source in sources])
-        index.write(place.work, listed, results)
+            executed = _execute(source, work / source.name, values[source])
+            _save_figures(executed, work / "figures", source.stem)
+        results = {**_records(work), "parameters": dict(parameters), **provenance()}
         results["seconds"] = round(time.perf_counter() - begin)
-        try:
-            place.replace(results)
-        except (checks.ParameterError, OSError) as error:
-            sys.exit(f"{error}\nThe new run lies in {place.work}")
-    return results
+        pages.write(work, [work / source.name for source in sources], results)
+        (work / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        return output.finish(work, out, before), results
+    except KeyboardInterrupt:
+        sys.exit(f"\nInterrupted. {out} is as it was. What this run made so far lies in {work}")
+    except OSError as error:
+        problem = f"{error.strerror}: {error.filename or 'while writing'}" if error.strerror else str(error)
+        sys.exit(f"\n{problem}. {out} is as it was. What this run made so far lies in {work}")
 
 
 def _values_for(source: Path, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +100,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> nbformat
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # what a kernel thinks of Ctrl-C
         )
     except papermill.PapermillExecutionError as error:
-        last = "\n".join(_plain("\n".join(error.traceback)).splitlines()[-4:])
+        last = "\n".join(re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()[-4:])
         sys.exit(f"\n{source.name}, cell In [{error.exec_count}], failed:\n{last}\nThe notebook so far: {target}")
     except nbclient.exceptions.DeadKernelError:
         sys.exit(f"\n{source.name}: its Python ended, perhaps for want of memory.\nThe notebook so far: {target}")
@@ -104,14 +109,10 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> nbformat
     return executed
 
 
-def _plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
-
-
 def _save_figures(notebook: nbformat.NotebookNode, folder: Path, name: str) -> None:
     folder.mkdir(exist_ok=True)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    pictures = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+    outputs = [shown for cell in notebook.cells for shown in cell.get("outputs", [])]
+    pictures = [shown.data["image/png"] for shown in outputs if "image/png" in shown.get("data", {})]
     for number, picture in enumerate(pictures, 1):
         (folder / f"{name}-{number:02}.png").write_bytes(base64.b64decode(picture))
 
@@ -119,34 +120,31 @@ def _save_figures(notebook: nbformat.NotebookNode, folder: Path, name: str) -> N
 def _records(folder: Path) -> dict[str, Any]:
     """Return the records that the notebooks wrote, by the names of their files."""
     found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
-    return {name: record for name, record in found.items() if isinstance(record, dict) and "test_accuracy" in record}
-
-
-def _command_line() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.run", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--dataset", default="auto", help='"auto", "cifar10" or "shapes"')
-    parser.add_argument("--epochs", default="", help="passes over the training images; default: the data set's own")
-    parser.add_argument("--seed", default="0")
-    parser.add_argument("--out", default="runs", help="folder of the run; only an earlier run there is replaced")
-    return parser
+    return pages.networks(found)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line: see the module's docstring. Whatever goes wrong is told in a sentence or two."""
-    options = _command_line().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="python -m tools.run", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--dataset", default="auto", help='"auto", "cifar10" or "shapes"')
+    parser.add_argument("--epochs", default="", help="passes over the training images; default: the data set's own")
+    parser.add_argument("--seed", default="0")
+    parser.add_argument("--out", default="runs", help="folder of the run; only an unchanged earlier run is replaced")
+    options = parser.parse_args(arguments)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what an event loop thinks of Ctrl-C
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # for the kernels
     numbers = {name: getattr(options, name) for name in ("epochs", "seed") if getattr(options, name)}
     parameters = {name: int(text) if text.isdecimal() else text for name, text in numbers.items()}
     try:
-        results = run(options.out, {"dataset": options.dataset, **parameters})
+        folder, results = run(options.out, {"dataset": options.dataset, **parameters})
     except checks.ParameterError as error:
         sys.exit(f"{error}")
-    except KeyboardInterrupt:
-        sys.exit(f"\nInterrupted. {options.out} is as it was.")
-    except OSError as error:
-        sys.exit(f"\n{error.strerror}: {error.filename or 'while writing'}. {options.out} is as it was.")
-    print("\n" + "\n".join(index.summary(results)))
-    print(f"{results['seconds']} s in all; pages: {options.out}/index.html, models and {MANIFEST} beside it")
+    for name, record in pages.networks(results).items():
+        print(
+            f"{name}: test accuracy {record['test_accuracy']:.3f} after {record['epochs']} epochs on "
+            f"{record['train_images']:,} images of {record['dataset']}"
+        )
+    print(f"{results['seconds']} s in all; pages: {folder / 'index.html'}; results and models beside it")
 
 
 if __name__ == "__main__":
