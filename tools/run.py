@@ -24,7 +24,7 @@ import papermill
 from traitlets.config import Config
 
 from involution_utils import checks
-from involution_utils.experiments.record import provenance
+from involution_utils.records import provenance
 from involution_utils.notebook_parameters import check_overrides, declared_parameters
 from tools import output, pages
 
