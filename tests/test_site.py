@@ -25,8 +25,8 @@ def site(tmp_path_factory):
     if os.environ.get("SITE"):  # a site that is there, for work on these tests
         return Path(os.environ["SITE"])
     out = tmp_path_factory.mktemp("built") / "site"
-    command = [sys.executable, ROOT / "docs" / "build.py", "--out", out]
-    run = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, "-m", "docs.build", "--out", out]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-3000:]
     return out
 
