@@ -1,7 +1,7 @@
 """Looks into a model: what it costs, the kernels that it makes, and what is lost when they may no longer vary."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -10,7 +10,7 @@ from keras import layers, ops
 
 from involution_utils import checks
 from involution_utils.layers import Involution2D
-from involution_utils.models import SharedDepthwiseConv2D, small_rednet
+from involution_utils.models import SharedDepthwiseConv2D
 
 LESIONS = ("dataset_mean", "image_mean", "position_mean", "shuffled", "zero")
 
@@ -48,29 +48,6 @@ def multiply_adds(model: keras.Model) -> int:
     return total
 
 
-def match_width(operator: str, quantity: Callable[[keras.Model], int], target: int, **arguments: Any) -> float:
-    """Find the `width` at which a `small_rednet` comes closest to a number of parameters or multiply-adds.
-
-    Args:
-        operator: "depthwise" or "convolution", which allow any width.
-        quantity: `parameters` or `multiply_adds`.
-        target: The number to come close to.
-        **arguments: Further arguments of `small_rednet`.
-
-    Returns:
-        A multiple of 0.01 from 0.2 to 4.
-    """
-
-    def found(hundredths):
-        return quantity(small_rednet(operator=operator, width=hundredths / 100, **arguments))
-
-    low, high = 20, 400
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if found(middle) > target else (middle, high)
-    return min((low, high), key=lambda hundredths: abs(found(hundredths) - target)) / 100
-
-
 def involutions(model: keras.Model) -> list[Involution2D]:
     """Return the involutions of `model`, in their order."""
     return [layer for layer in model.layers if isinstance(layer, Involution2D)]
@@ -90,17 +67,17 @@ def layer_kernels(model: keras.Model, images: np.ndarray, batch_size: int = 256)
     found = involutions(model)
     if not found:
         return {}
-    seen = keras.Model(model.inputs[0], [layer.input for layer in found])
+    seen = keras.Model(model.inputs[0], {layer.name: layer.input for layer in found})
     made: dict[str, list[np.ndarray]] = {layer.name: [] for layer in found}
     for start in range(0, len(images), batch_size):
-        inputs = seen(ops.convert_to_tensor(images[start : start + batch_size], "float32"))
-        for layer, features in zip(found, inputs if len(found) > 1 else _as_list(inputs), strict=True):
-            made[layer.name].append(ops.convert_to_numpy(layer(features, return_kernels=True)[1]))
+        features = seen(ops.convert_to_tensor(images[start : start + batch_size], "float32"))
+        for layer in found:
+            inputs = features[layer.name]
+            if layer.data_format == "channels_first":
+                inputs = ops.transpose(inputs, (0, 2, 3, 1))
+            flat = ops.convert_to_numpy(layer.kernel_generator(inputs))  # (N, H', W', K_h * K_w * G)
+            made[layer.name].append(flat.reshape(*flat.shape[:-1], *layer.kernel_size, layer.groups))
     return {name: np.concatenate(parts) for name, parts in made.items()}
-
-
-def _as_list(value):
-    return value if isinstance(value, list | tuple) else [value]
 
 
 def spatial_share(kernels: np.ndarray) -> float:
@@ -195,10 +172,9 @@ class LesionedGenerator(layers.Layer):
         kernels = self.generator(inputs, training=training)
         if self.lesion == "image_mean":
             return ops.broadcast_to(ops.mean(kernels, axis=(1, 2), keepdims=True), ops.shape(kernels))
-        if self.lesion == "dataset_mean":
-            return ops.broadcast_to(ops.convert_to_tensor(self.mean, kernels.dtype), ops.shape(kernels))
-        if self.lesion == "position_mean":
-            means = ops.reshape(ops.convert_to_tensor(self.mean, kernels.dtype), (1, *ops.shape(kernels)[1:]))
+        if self.lesion in ("dataset_mean", "position_mean"):
+            positions = ops.shape(kernels)[1:-1] if self.lesion == "position_mean" else (1, 1)
+            means = ops.reshape(ops.convert_to_tensor(self.mean, kernels.dtype), (1, *positions, kernels.shape[-1]))
             return ops.broadcast_to(means, ops.shape(kernels))
         if self.lesion == "zero":
             return ops.zeros_like(kernels)
@@ -213,12 +189,9 @@ class LesionedGenerator(layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this layer again."""
-        return super().get_config() | {
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "lesion": self.lesion,
-            "mean": self.mean,
-            "seed": self.seed,
-        }
+        generator = keras.saving.serialize_keras_object(self.generator)
+        own = {"generator": generator, "lesion": self.lesion, "mean": self.mean, "seed": self.seed}
+        return super().get_config() | own
 
 
 def lesioned(
@@ -275,7 +248,7 @@ def reestimate_normalization(model: keras.Model, images: np.ndarray, batch_size:
         images: `(N, height, width, channels)` in [0, 1], N a multiple of `batch_size` or less than it.
         batch_size: Images per forward pass.
     """
-    found = [layer for layer in model._flatten_layers() if isinstance(layer, layers.BatchNormalization)]
+    found = list(_normalizations(model))
     momenta = [layer.momentum for layer in found]
     for number, start in enumerate(range(0, len(images), batch_size)):
         for layer in found:
@@ -283,3 +256,12 @@ def reestimate_normalization(model: keras.Model, images: np.ndarray, batch_size:
         model(ops.convert_to_tensor(images[start : start + batch_size], "float32"), training=True)
     for layer, momentum in zip(found, momenta, strict=True):
         layer.momentum = momentum
+
+
+def _normalizations(layer):
+    """Yield each `BatchNormalization` in `layer`, in the layers that its attributes hold, and so on."""
+    if isinstance(layer, layers.BatchNormalization):
+        yield layer
+    for part in layer.layers if isinstance(layer, keras.Model) else vars(layer).values():
+        if isinstance(part, layers.Layer):
+            yield from _normalizations(part)

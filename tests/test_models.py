@@ -63,10 +63,9 @@ def test_start_as_mean_survives_saving_and_other_seeds_change_the_rest():
     ("depth", "size", "billions"),
     [
         (26, 9_233_166, 1.685),
-        (38, 12_386_986, 2.167),
         (50, 15_540_806, 2.649),
-        (101, 25_652_950, 4.659),
-        (152, 33_984_582, 6.679),
+        *(pytest.param(*row, marks=pytest.mark.long) for row in [(38, 12_386_986, 2.167), (101, 25_652_950, 4.659)]),
+        pytest.param(152, 33_984_582, 6.679, marks=pytest.mark.long),
     ],
 )
 def test_rednet_has_the_papers_parameters_and_multiply_adds(depth, size, billions):

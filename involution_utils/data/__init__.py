@@ -10,6 +10,7 @@ images to a training; `data.tasks` draws data for other tasks. On the command li
 
 from dataclasses import dataclass, field
 from os import PathLike
+from typing import Any
 
 import numpy as np
 
@@ -131,7 +132,7 @@ def load_dataset(
         arrays, pixels, source = draw_shapes(seed), None, "drawn by involution_utils"
         title, class_names = "shapes", SHAPES_CLASSES
     x, y, x_test, y_test = arrays
-    held_out = _balanced(y, _classes_in_order(y, SPLIT_SEED), validation_size)
+    held_out: Any = _balanced(y, _classes_in_order(y, SPLIT_SEED), validation_size)
     if validation_size:
         order = _classes_in_order(y, seed)
         order = order[~np.isin(order, held_out)]

@@ -10,10 +10,10 @@ class _Generator(layers.Layer):
     """The paper's two 1x1 convolutions; `hidden` says what the second one makes kernels from.
 
     Args:
-        kernel_size: integer, height and width of the kernels.
-        strides: integer; blocks of this many pixels per axis are averaged first.
-        groups: integer, the number of kernels per position.
-        reduction_ratio: integer, channels of the input per hidden channel.
+        kernel_size: Integer, height and width of the kernels.
+        strides: Integer; blocks of this many pixels per axis are averaged first.
+        groups: Integer, the number of kernels per position.
+        reduction_ratio: Integer, channels of the input per hidden channel.
 
     Input shape: `(batch, height, width, channels)`.
 
@@ -31,9 +31,13 @@ class _Generator(layers.Layer):
         self.reduce = layers.Conv2D(max(1, input_shape[-1] // self.ratio), 1, use_bias=False)
         self.normalize = layers.BatchNormalization()
 
+    def seen(self, pixels: Any) -> Any:
+        """Return what a kernel may depend on."""
+        return pixels
+
     def hidden(self, pixels: Any) -> Any:
         """Return the hidden channels of `pixels`."""
-        return ops.relu(self.normalize(self.reduce(pixels)))
+        return ops.relu(self.normalize(self.reduce(self.seen(pixels))))
 
     def call(self, inputs: Any) -> Any:
         """Return the kernels of `inputs`, flat."""
@@ -44,28 +48,23 @@ class _Generator(layers.Layer):
 class ContextKernelGenerator(_Generator):
     """Makes a kernel from its pixel and from the mean of the 5x5 pixels around it."""
 
-    def build(self, input_shape: tuple[int, ...]) -> None:
-        """Make the first convolution and the mean for inputs of `input_shape`."""
-        super().build(input_shape)
-        self.around = layers.AveragePooling2D(5, strides=1, padding="same")
-
-    def hidden(self, pixels: Any) -> Any:
-        """Return the hidden channels of `pixels` and of what is around them."""
-        return super().hidden(ops.concatenate([pixels, self.around(pixels)], axis=-1))
+    def seen(self, pixels: Any) -> Any:
+        """Return `pixels` and the means around them."""
+        return ops.concatenate([pixels, ops.average_pool(pixels, 5, 1, "same", "channels_last")], axis=-1)
 
 
 @keras.saving.register_keras_serializable("involution_utils")
 class PositionKernelGenerator(_Generator):
     """Makes a kernel from its pixel and from its row and column, each from -1 to 1 (Liu et al., 2018)."""
 
-    def hidden(self, pixels: Any) -> Any:
-        """Return the hidden channels of `pixels` and of where they are."""
+    def seen(self, pixels: Any) -> Any:
+        """Return `pixels` and where they are."""
         rows, columns = (
             2 * ops.arange(size, dtype=pixels.dtype) / ops.cast(size - 1, pixels.dtype) - 1
             for size in ops.shape(pixels)[1:3]
         )
         one = ops.ones_like(pixels[..., :1])
-        return super().hidden(ops.concatenate([pixels, one * rows[:, None, None], one * columns[:, None]], axis=-1))
+        return ops.concatenate([pixels, one * rows[:, None, None], one * columns[:, None]], axis=-1)
 
 
 @keras.saving.register_keras_serializable("involution_utils")
