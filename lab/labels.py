@@ -14,7 +14,7 @@ from keras import layers
 from scipy import ndimage
 
 from involution_utils import analysis, checks
-from involution_utils.data.dense import MASK_CLASSES, shapes_with_masks
+from involution_utils.data.tasks import MASK_CLASSES, shapes_with_masks
 from involution_utils.layers import Involution2D
 from lab.run import Run
 
