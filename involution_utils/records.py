@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from involution_utils.data import ImageDataset
 
 RESULTS = Path(__file__).parent / "results"
-# The first pixel of CIFAR-10's first test image, as published and in the copy that went through JPEG once.
-_FIRST_PIXEL = {(158, 112, 49): "original", (167, 107, 47): "jpeg"}
 
 
 def load_results(name: str, folder: str | os.PathLike = RESULTS) -> "pandas.DataFrame":
@@ -111,7 +109,7 @@ def record(
         "model": model.name,
         **settings,
         "dataset": dataset.name,
-        "pixels": _FIRST_PIXEL.get(tuple(dataset.x_test[0, 0, 0].tolist())) if dataset.name == "cifar10" else None,
+        "pixels": dataset.pixels,
         "source": dataset.source,
         "train_images": len(dataset.x_train),
         "test_images": len(dataset.x_test),
