@@ -51,7 +51,7 @@ def load_results(name: str, folder: str | os.PathLike = RESULTS) -> "pandas.Data
     path = Path(folder) / f"{name}.json"
     if path.is_file():  # a benchmark: rows, and what they have in common
         content = json.loads(path.read_text(encoding="utf-8"))
-        rows = [row | content for row in content.pop("rows")]
+        rows = [content | row for row in content.pop("rows")]
     elif not (rows := read_rows(name, folder)):
         known = ", ".join(sorted(path.stem for path in Path(folder).glob("*.json*")))
         raise checks.ParameterError(f"there are no results `{name}` in {folder}. Known: {known}")
