@@ -10,7 +10,7 @@ import numpy as np
 from involution_utils import analysis, checks
 from involution_utils.data import Batches
 from involution_utils.models import load_pretrained
-from lab.run import MissingRowsError, Run
+from lab.run import Run
 from lab.training import TrainingRun
 
 LAYERS = {
@@ -24,7 +24,7 @@ REFERENCE_IMAGES = 2_000  # training images behind the mean kernels and the new 
 def _trained(run, models):
     path = models / run.experiment / f"{run.label}.keras"
     if not path.is_file():
-        raise MissingRowsError(f"the trained network {path} is not there: run `python -m lab run {run.experiment}`")
+        raise checks.ParameterError(f"{path} is missing: run `python -m lab run {run.experiment}`")
     return keras.saving.load_model(path)
 
 

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -23,34 +23,21 @@ class CallError(RuntimeError):
 
 
 def call(function: Callable[..., Any], *arguments: Any, running: set | None = None) -> Any:
-    """Call `function` in a new process, which ends when this one does.
-
-    Args:
-        function: Function of a module, which pickle can carry, as its arguments and what it returns.
-        *arguments: Its arguments.
-        running: Set that holds the process as long as it runs; closing its `stdin` ends it.
-
-    Returns:
-        What the function returned.
+    """Call a function of a module in a new process, which ends when this one does; return what it returned.
 
     Raises:
         CallError: If it raised, or its process died.
     """
+    running = set() if running is None else running  # closing the `stdin` of a process in it ends that process
     with tempfile.TemporaryDirectory(prefix="lab-") as name:
-        folder, environment = Path(name), SETTINGS | os.environ
-        environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+        folder, environment = Path(name), SETTINGS | os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
         (folder / "call").write_bytes(pickle.dumps((function, arguments)))
         process = subprocess.Popen([sys.executable, "-m", __name__, name], stdin=subprocess.PIPE, env=environment)
-        running = set() if running is None else running
         running.add(process)
-        try:
-            code = process.wait()
-        finally:
-            running.discard(process)
+        code = process.wait()
+        running.discard(process)
         if not (folder / "result").exists():
-            raise CallError(
-                f"its process ended with code {code}" + (", perhaps for want of memory" if code < 0 else "")
-            )
+            raise CallError(f"its process ended with code {code}" + ", perhaps for want of memory" * (code < 0))
         problem, result = pickle.loads((folder / "result").read_bytes())
     if problem:
         raise CallError(problem)
@@ -58,14 +45,10 @@ def call(function: Callable[..., Any], *arguments: Any, running: set | None = No
 
 
 class Processes(ThreadPoolExecutor):
-    """An executor that runs each call in a process of its own; all end when its `with` block is left by an error.
+    """An executor of one call at a time, in a process of its own; it ends when the `with` block ends by an error."""
 
-    Args:
-        max_workers: Number of calls at once.
-    """
-
-    def __init__(self, max_workers: int = 1):
-        super().__init__(max_workers)
+    def __init__(self):
+        super().__init__(max_workers=1)
         self._running: set[subprocess.Popen] = set()
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future:  # type: ignore[override]
@@ -73,11 +56,42 @@ class Processes(ThreadPoolExecutor):
         return super().submit(call, function, *arguments, running=self._running)
 
     def __exit__(self, kind: Any, *details: Any) -> None:
-        if kind:
-            self.shutdown(wait=False, cancel_futures=True)
-            for process in list(self._running):
-                process.stdin.close()
+        self.shutdown(wait=False, cancel_futures=kind is not None)
+        for process in list(self._running) if kind else ():
+            process.stdin.close()
         super().__exit__(kind, *details)
+
+
+def results_of(
+    submit: Callable[..., Future], function: Callable[..., Any], items: Iterable[Any], *arguments: Any
+) -> Iterator[tuple[Any, Any, str | None]]:
+    """Call `function(item, *arguments)` for each item through an executor's `submit`.
+
+    Yields:
+        An item, what the function returned, and None; or an item, None, and why it failed; as they finish.
+    """
+    futures = {submit(_checked, _versions(), function, item, *arguments): item for item in items}
+    for number, future in enumerate(as_completed(futures), start=1):
+        item = futures[future]
+        try:
+            yield item, future.result(), None
+        except (CallError, ValueError) as error:
+            yield item, None, f"{item.label} failed: {error}"
+        print(f"{item.label}: {number} of {len(futures)}", flush=True)  # no accuracy: nobody looks between runs
+
+
+def _versions():
+    from involution_utils import records  # not before it is needed: a process that does other work starts sooner
+
+    found = records.provenance()
+    return {name: found[name] for name in ("package", "versions")}
+
+
+def _checked(expected, function, *arguments):
+    """Call `function` if this process has the versions of the one that asks for it, so that numbers are equal."""
+    if (found := _versions()) != expected:
+        raise CallError(f"this worker has {found} where {expected} is needed; install the same there")
+    return function(*arguments)
 
 
 def _end_with_parent():

@@ -1,12 +1,12 @@
 """What a run is, and how the rows of those that are missing are made."""
 
 import contextlib
+import errno
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, as_completed
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ import filelock
 import numpy as np
 
 from involution_utils import checks, records
-from lab.process import CallError
+from lab.process import results_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +35,6 @@ class Run:
     seed: int = 0
 
     def __post_init__(self):
-        for name in ("experiment", "name"):
-            if not isinstance(getattr(self, name), str) or not getattr(self, name):
-                raise checks.error(name, "a name", getattr(self, name))
         checks.seed(self.seed)
 
     @property
@@ -48,10 +45,7 @@ class Run:
     def is_done(self, rows: Iterable[Mapping[str, Any]]) -> bool:
         """Return whether one of `rows` is of this run: all fields are equal, and what came out is there."""
         fields = asdict(self)
-        return any(
-            all(row.get(name, fields) == value for name, value in fields.items()) and set(self.outcomes) <= set(row)
-            for row in rows
-        )
+        return any(fields == {n: row.get(n) for n in fields} and set(self.outcomes) <= set(row) for row in rows)
 
     def execute(self, state: Path, models: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Do what is declared.
@@ -74,7 +68,7 @@ class Experiment:
         name: Its name on the command line, and of its table.
         title: What it is, in a line.
         declare: Function from the folder of the tables to its runs, in the order in which they are made; it raises a
-            `MissingRowsError` if it needs a table that is not whole.
+            `ParameterError` if it needs a table that is not whole.
     """
 
     name: str
@@ -87,25 +81,15 @@ class Experiment:
         return [run for run in self.declare(results) if not run.is_done(rows)]
 
 
-class MissingRowsError(RuntimeError):
-    """An experiment needs rows of another one, which are not there yet; the message says which."""
-
-
-def execute(run: Run, state: Path, models: Path, expected: Mapping[str, Any]) -> tuple[dict[str, Any], dict]:
-    """Execute `run` in this process; return its row and its arrays.
-
-    Raises:
-        ParameterError: If versions differ from those `expected`, of the process that asks for it.
-    """
+def execute(run: Run, state: Path, models: Path) -> tuple[dict[str, Any], dict]:
+    """Execute `run` in this process; return its row and its arrays."""
     found, begin, cpu = records.provenance(), time.perf_counter(), time.process_time()
-    if different := {name: found[name] for name in expected if found[name] != expected[name]}:
-        raise checks.ParameterError(f"{found['processor']} has {different} where {dict(expected)} is needed")
     results, arrays = run.execute(state / run.experiment / run.label, models)
     spent, wall = time.process_time() - cpu, time.perf_counter() - begin
     epochs = sum(results.get("history", {}).get("seconds", []))  # more than was spent here if the run was resumed
-    seconds = {"processor_seconds": round(spent * max(1.0, epochs / wall), 1)}
-    command = {"command": f"python -m lab run {run.experiment}"}
-    return asdict(run) | results | asdict(run) | seconds | found | command, arrays
+    more = {"processor_seconds": round(spent * max(1.0, epochs / wall), 1)}
+    more["command"] = f"python -m lab run {run.experiment}"
+    return asdict(run) | results | asdict(run) | found | more, arrays
 
 
 def make(experiment: Experiment, results: Path, state: Path, models: Path, submit: Callable[..., Future]) -> list[str]:
@@ -128,20 +112,13 @@ def make(experiment: Experiment, results: Path, state: Path, models: Path, submi
         checks.folder(name, folder).mkdir(parents=True, exist_ok=True)
     with only_one(state / f"{experiment.name}.lock"):
         missing, failures = experiment.missing(results), []
-        versions = {name: value for name, value in records.provenance().items() if name in ("package", "versions")}
-        futures = {submit(execute, run, state, models, versions): run for run in missing}
-        print(f"{experiment.name}: {len(missing)} runs to do", flush=True)
-        for number, future in enumerate(as_completed(futures), start=1):
-            run = futures[future]
-            try:
-                row, arrays = future.result()
-            except (CallError, checks.ParameterError) as error:
-                failures.append(f"{run.label} failed: {error}")
+        for _, made, problem in results_of(submit, execute, missing, state, models):
+            if problem:
+                failures.append(problem)
                 continue
+            row, arrays = made
             keep_arrays(arrays, results / f"{experiment.name}.npz")
             append(row, results / f"{experiment.name}.jsonl")
-            # No accuracy is printed: nobody looks between the runs of a declared experiment.
-            print(f"{run.label}: {row['processor_seconds']:,.0f} s, {number} of {len(missing)}", flush=True)
     return failures
 
 
@@ -168,7 +145,7 @@ def append(row: Mapping[str, Any], path: Path) -> None:
         file.truncate(whole)
         try:
             if file.write(line) < len(line):
-                raise OSError(28, os.strerror(28), str(path))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         except OSError:
             file.truncate(whole)
             raise
@@ -179,8 +156,3 @@ def keep_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     if arrays:
         kept = dict(np.load(path)) if path.is_file() else {}
         checks.write_whole(path, lambda part: np.savez_compressed(part, **kept | arrays))
-
-
-def say(problem: str) -> None:
-    """Print `problem` where errors go."""
-    print(problem, file=sys.stderr, flush=True)

@@ -1,12 +1,14 @@
 """The lab: runs are judged, rows are whole or missing, and what is interrupted goes on."""
 
 import json
+from concurrent.futures import Future
 from dataclasses import asdict
 
 import pytest
 
 from involution_utils.checks import ParameterError
 from involution_utils.records import load_results, read_rows
+from lab.__main__ import main
 from lab.experiments import EXPERIMENTS, FACTORIAL
 from lab.process import CallError, Processes
 from lab.run import Experiment, append, make, only_one
@@ -35,7 +37,6 @@ TINY_EXPERIMENT = Experiment("tiny", "two runs of a few seconds", tiny_runs)
         ({"arguments": {"width": float("nan")}}, "`arguments` must be plain values"),
         ({"epochs": 0}, "`epochs` must be"),
         ({"seed": 2**32}, "`seed` must be"),
-        ({"name": ""}, "`name` must be"),
         ({"train_images": 1.5}, "`train_images` must be"),
         ({"test_images": 0}, "`test_images` must be at least 10 where no images are held out"),
         ({"learning_rate": "fast"}, "`learning_rate` must be a number"),
@@ -46,16 +47,23 @@ def test_a_run_judges_itself(fields, words):
         TrainingRun(**{"experiment": "x", "name": "x", "model": "small_rednet"} | fields)
 
 
+def in_process(function, *arguments):
+    """Stand in for an executor's `submit`: call at once, here."""
+    future = Future()
+    try:
+        future.set_result(function(*arguments))
+    except Exception as error:
+        future.set_exception(error)
+    return future
+
+
 def test_an_experiment_makes_what_is_missing_and_the_same_numbers_again(tmp_path):
     folders = tmp_path / "results", tmp_path / "state", tmp_path / "models"
-    with Processes() as executor:
-        assert make(TINY_EXPERIMENT, *folders, executor.submit) == []
-        first, second = read_rows("tiny", folders[0])
-        assert make(TINY_EXPERIMENT, *folders, executor.submit) == []
-        assert len(read_rows("tiny", folders[0])) == 2
-        table = folders[0] / "tiny.jsonl"
-        table.write_text(table.read_text().split("\n", 1)[1])  # the row of seed 0 is lost
-        assert make(TINY_EXPERIMENT, *folders, executor.submit) == []
+    assert make(TINY_EXPERIMENT, *folders, in_process) == []
+    first, second = read_rows("tiny", folders[0])
+    table = folders[0] / "tiny.jsonl"
+    table.write_text(table.read_text().split("\n", 1)[1])  # the row of seed 0 is lost
+    assert make(TINY_EXPERIMENT, *folders, in_process) == []
     kept, again = read_rows("tiny", folders[0])
     assert kept == second
     for column in ("test_accuracy", "validation_accuracy"):
@@ -120,17 +128,41 @@ def test_two_processes_do_not_make_one_experiment(tmp_path):
         make(TINY_EXPERIMENT, tmp_path, tmp_path, tmp_path, None)
 
 
-def fail(reason):
-    raise ValueError(reason)
-
-
 def test_a_call_that_fails_or_dies_is_a_sentence_and_the_next_one_works():
     import os
 
     with Processes() as executor:
-        calls = [executor.submit(fail, "no"), executor.submit(os._exit, 3), executor.submit(abs, -2)]
-        with pytest.raises(CallError, match="ValueError: no"):
-            calls[0].result(60)
+        calls = [executor.submit(int, "no"), executor.submit(os._exit, 3), executor.submit(abs, -2)]
+        with pytest.raises(CallError, match="ValueError: invalid literal"):
+            calls[0].result(120)
         with pytest.raises(CallError, match="ended with code 3"):
-            calls[1].result(60)
-        assert calls[2].result(60) == 2
+            calls[1].result(120)
+        assert calls[2].result(120) == 2
+
+
+def test_a_full_disk_leaves_the_table_as_it_was(tmp_path, monkeypatch):
+    append({"experiment": "e", "name": "a"}, tmp_path / "e.jsonl")
+    before = (tmp_path / "e.jsonl").read_bytes()
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"No space left|too large"):
+            append({"experiment": "e", "name": "a" * 100}, tmp_path / "e.jsonl")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "e.jsonl").read_bytes() == before
+
+
+def test_the_command_line_lists_and_refuses(capsys, tmp_path):
+    assert main(["list", "--results", str(tmp_path)]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in EXPERIMENTS)
+    assert "0 of 24 runs done" in listed
+    assert "24 rows are missing: run `python -m lab run factorial_tuning` first" in listed
+    assert main(["run", "labb"]) == 2
+    assert "`name` must be" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert main(["run", "factorial_tuning", "--state", str(tmp_path / "file")]) == 2
+    assert "`state` must be a folder" in capsys.readouterr().err
