@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from involution_utils.data import ImageDataset
 
 RESULTS = Path(__file__).parent / "results"
-# The first pixel of CIFAR-10's first test image, as published and in the copy that went through JPEG once.
-_FIRST_PIXEL = {(158, 112, 49): "original", (167, 107, 47): "jpeg"}
 
 
 def load_results(name: str, folder: str | os.PathLike = RESULTS) -> "pandas.DataFrame":
@@ -53,7 +51,7 @@ def load_results(name: str, folder: str | os.PathLike = RESULTS) -> "pandas.Data
     path = Path(folder) / f"{name}.json"
     if path.is_file():  # a benchmark: rows, and what they have in common
         content = json.loads(path.read_text(encoding="utf-8"))
-        rows = [row | content for row in content.pop("rows")]
+        rows = [content | row for row in content.pop("rows")]
     elif not (rows := read_rows(name, folder)):
         known = ", ".join(sorted(path.stem for path in Path(folder).glob("*.json*")))
         raise checks.ParameterError(f"there are no results `{name}` in {folder}. Known: {known}")
@@ -111,7 +109,7 @@ def record(
         "model": model.name,
         **settings,
         "dataset": dataset.name,
-        "pixels": _FIRST_PIXEL.get(tuple(dataset.x_test[0, 0, 0].tolist())) if dataset.name == "cifar10" else None,
+        "pixels": dataset.pixels,
         "source": dataset.source,
         "train_images": len(dataset.x_train),
         "test_images": len(dataset.x_test),

@@ -181,8 +181,8 @@ def test_ignored_cells_are_those_that_depend_on_data_training_or_time():
         "01_convolution": 0,
         "02_involution": 0,
         "03_training": 9,  # the data's source, the trainings, what they reached, their errors, their time
-        "04_kernels": 8,  # the data's source, six outputs on these images' kernels, a lesion on these images
+        "04_kernels": 9,  # the data's source, what was trained, six outputs on these images' kernels, a lesion on them
         "05_self_attention": 1,  # what a training gave
         "06_fair_comparison": 2,  # the data's source, a training with its result
-        "07_your_own": 9,  # the data's source, a sweep, six tables and a figure of what trainings gave
+        "07_your_own": 8,  # the data's source, six tables and a figure of what trainings gave
     }

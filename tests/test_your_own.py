@@ -1,4 +1,4 @@
-"""What notebook 07 writes on its page is what the experiments ran."""
+"""What notebook 07 writes on its page is what the lab ran."""
 
 import keras
 import numpy as np
@@ -6,9 +6,9 @@ import pytest
 from notebook_page import definitions
 
 from involution_utils import Involution2D
-from involution_utils.experiments import labels
 from involution_utils.models.kernel_generators import KERNEL_GENERATORS
 from involution_utils.models.small_rednet import small_rednet
+from lab import labels
 
 
 @pytest.fixture(scope="module")

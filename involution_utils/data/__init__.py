@@ -140,18 +140,8 @@ def load_dataset(
         order = np.random.default_rng((seed, 0)).permutation(len(y))
     kept = _balanced(y, order, train_size)
     kept_test = _balanced(y_test, np.random.default_rng((seed, 1)).permutation(len(y_test)), test_size)
-    dataset = ImageDataset(
-        x_train=x[kept],
-        y_train=y[kept],
-        x_test=x_test[kept_test],
-        y_test=y_test[kept_test],
-        class_names=class_names,
-        name=name,
-        source=source,
-        pixels=pixels,
-        x_validation=x[held_out],
-        y_validation=y[held_out],
-    )
+    train, test = (x[kept], y[kept]), (x_test[kept_test], y_test[kept_test])
+    dataset = ImageDataset(*train, *test, class_names, name, source, x[held_out], y[held_out], pixels)
     validation = f", {validation_size:,} validation" if validation_size else ""
     sizes = f"{len(dataset.x_train):,} training{validation} and {len(dataset.x_test):,} test images"
     print(f"{title}: {sizes} (source: {source})")

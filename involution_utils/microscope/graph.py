@@ -1,227 +1,210 @@
-"""Translate a Keras model into what the page's JavaScript runs: a list of nodes and one array of float32 weights."""
+"""Read a Keras model into what the page's JavaScript computes: a list of nodes, one per layer that does something."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import activations, layers
 
 from involution_utils.checks import ParameterError, error
 from involution_utils.generators import AttentionKernelGenerator, KernelGenerator
 from involution_utils.layers import Involution2D
 from involution_utils.models.small_rednet import SharedDepthwiseConv2D
-from involution_utils.window import window
 
-_NOTHING_TO_DO = (  # layers that do nothing once the model is trained
-    layers.Dropout,
-    layers.SpatialDropout2D,
-    layers.GaussianNoise,
-    layers.RandomFlip,
-    layers.RandomTranslation,
-    layers.RandomRotation,
-    layers.RandomZoom,
-)
+Node = dict[str, Any]
 _ACTIVATIONS = ("linear", "relu", "relu6", "sigmoid", "silu", "softmax", "tanh")
+# Their calls say training=True, which an explicit training=False overrides.
+_AUGMENTATION = (layers.RandomFlip, layers.RandomTranslation, layers.RandomRotation, layers.RandomZoom)
+_RIGHT = {  # what a layer may have, where it has the attribute; axis 3 is the last one of images
+    "data_format": ("channels_last",),
+    "axis": (-1, 3),
+    "activation": tuple(getattr(activations, name) for name in _ACTIVATIONS),
+    "max_value": (None,),
+    "negative_slope": (0,),
+    "threshold": (0,),
+}
 
 
-class Weights:
-    """Collects arrays into one, each known by where it starts."""
-
-    def __init__(self) -> None:
-        self.arrays: list[np.ndarray] = []
-        self.size = 0
-
-    def add(self, values: Any) -> list[int]:
-        """Append `values` as float32 and return [start, number of values]."""
-        array = np.asarray(keras.ops.convert_to_numpy(values), "float32").ravel()
-        self.arrays.append(array)
-        self.size += array.size
-        return [self.size - array.size, array.size]
-
-    def joined(self) -> np.ndarray:
-        """Return all arrays as one."""
-        return np.concatenate(self.arrays) if self.arrays else np.zeros(0, "float32")
-
-
-def translate(model: keras.Model) -> tuple[dict[str, Any], np.ndarray]:
-    """Translate `model` for the page.
-
-    Args:
-        model: a functional or sequential Keras model from images (batch, height, width, channels) of known size to
-            logits or probabilities (batch, classes).
+def translate(model: keras.Model) -> Node:
+    """Read `model`, a functional or sequential one from images of known size to logits or probabilities.
 
     Returns:
-        `(graph, weights)`: a JSON-serializable dict with the input's shape and one node per layer, and a float32
-        array that the nodes point into.
+        A dict of the `input` shape, the `nodes` and whether the output is `probabilities`. A node has a name, the
+        numbers of the nodes that feed it, the shape of its output, and its weights as arrays.
 
     Raises:
-        ParameterError: if the model is of another form, or holds a layer that the page does not know.
+        ParameterError: If the model is of another form, or has a layer that the page does not know exactly.
     """
-    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
-        raise error("model", "a functional or sequential Keras model that has been built", type(model).__name__)
-    shapes = [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)]
-    if len(shapes) != 2 or len(shapes[0]) != 4 or None in shapes[0][1:] or len(shapes[1]) != 2:
-        raise error("model", "from one image of known size, (height, width, channels), to one row of logits", shapes)
-    if shapes[0][3] not in (1, 3):
-        raise error("model", "a network for images of 1 or 3 channels", shapes[0])
-    nodes = [{"name": "input", "op": "input", "inputs": [], "shape": list(shapes[0][1:])}]
-    numbers, weights = {id(model.inputs[0]): 0}, Weights()
-    for layer in model.layers:
-        if isinstance(layer, layers.InputLayer):
-            continue
-        called = _calls(model, layer)
-        if len(called) != 1:
-            raise _unknown(layer, "which is used more than once")
-        found, made = called[0].input_tensors, called[0].outputs[0]
-        sizes = [list(tensor.shape[1:]) for tensor in found]
-        node = {"name": layer.name, "inputs": [], "shape": list(made.shape[1:])} | _lower(layer, sizes, weights)
-        if not all(id(tensor) in numbers for tensor in found):
-            raise _unknown(layer, "which takes its input from elsewhere")
-        node["inputs"] = [numbers[id(tensor)] for tensor in found]
-        numbers[id(made)] = len(nodes)
-        nodes.append(node)
-    last = numbers.get(id(model.outputs[0]))
-    if last is None or last != len(nodes) - 1:
-        raise error("model", "one whose last layer gives its output", model.name)
-    graph = {"name": model.name, "input": list(shapes[0][1:]), "nodes": nodes}
-    return graph | {"probabilities": nodes[-1].get("activation") == "softmax"}, weights.joined()
-
-
-def _calls(model: Any, layer: Any) -> list[Any]:
-    """Return the calls of `layer` that `model` is made of; a Sequential calls its layers anew with every `add`."""
-    functional = model._functional if isinstance(model, keras.Sequential) else model
-    nodes = (node for depth in functional._nodes_by_depth.values() for node in depth)
-    return [node for node in nodes if node.operation is layer]
-
-
-def _unknown(layer: Any, why: str = "which the microscope does not know") -> ParameterError:
-    kind = type(layer).__name__
-    return ParameterError(
-        f"`model` has a layer {layer.name!r} ({kind}), {why}: see `microscope.page` for those it does."
-    )
-
-
-def _lower(layer: Any, sizes: list[list[int]], weights: Weights) -> dict[str, Any]:
-    """Return what the page needs to compute `layer`, with its weights added to `weights`."""
-    if getattr(layer, "data_format", None) == "channels_first":
-        raise _unknown(layer, "which has its channels first; the microscope has them last")
-    match layer:
-        case Involution2D():
-            return _involution(layer, sizes[0], weights)
-        case layers.DepthwiseConv2D() if layer.depth_multiplier == 1:
-            found = {"op": "static", "groups": sizes[0][-1]} | _affine(layer, weights)
-            return found | _window(layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding, sizes[0])
-        case layers.DepthwiseConv2D():
-            found = {"op": "convolution", "groups": sizes[0][-1]} | _affine(layer, weights)
-            return found | _window(layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding, sizes[0])
-        case SharedDepthwiseConv2D():
-            found = {"op": "static", "groups": layer.groups, "kernel": weights.add(layer.kernel)}
-            return found | _window((layer.kernel_size,) * 2, (layer.strides,) * 2, (1, 1), "same", sizes[0])
-        case layers.Conv2D() if type(layer) is layers.Conv2D:
-            window = _window(layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding, sizes[0])
-            return {"op": "convolution", "groups": layer.groups} | window | _affine(layer, weights)
-        case layers.Dense():
-            return {"op": "dense"} | _affine(layer, weights)
-        case layers.BatchNormalization():
-            scale, shift = _folded(layer)
-            return {"op": "scale", "scale": weights.add(scale), "shift": weights.add(shift)}
-        case layers.Rescaling():
-            channels = np.ones(sizes[0][-1])
-            return {
-                "op": "scale",
-                "scale": weights.add(layer.scale * channels),
-                "shift": weights.add(layer.offset * channels),
-            }
-        case layers.MaxPooling2D() | layers.AveragePooling2D():
-            op = "maximum" if isinstance(layer, layers.MaxPooling2D) else "mean"
-            return {"op": op} | _window(layer.pool_size, layer.strides, (1, 1), layer.padding, sizes[0])
-        case layers.GlobalAveragePooling2D():
-            return {"op": "global_mean"}
-        case layers.ZeroPadding2D():
-            return {"op": "pad", "before": [layer.padding[0][0], layer.padding[1][0]]}
-        case layers.ReLU() if layer.max_value is None and not layer.negative_slope and not layer.threshold:
-            return {"op": "copy", "activation": "relu"}
-        case layers.Softmax() if layer.axis == -1:
-            return {"op": "copy", "activation": "softmax"}
-        case layers.Activation():
-            return {"op": "copy", "activation": _activation(layer)}
-        case layers.Add():
-            if any(size != sizes[0] for size in sizes):
-                raise _unknown(layer, "which adds arrays of different shapes")
-            return {"op": "add"}
-        case layers.Concatenate() if layer.axis in (-1, len(sizes[0])):
-            return {"op": "concatenate"}
-        case layers.Flatten() | layers.Reshape():
-            return {"op": "copy"}
-    if isinstance(layer, _NOTHING_TO_DO) or type(layer).__name__ == "Identity":
-        return {"op": "copy"}
-    raise _unknown(layer)
-
-
-def _activation(layer: Any) -> str:
-    name = getattr(layer.activation, "__name__", "")
-    if name not in _ACTIVATIONS:
-        raise _unknown(layer, f"whose activation, {name or layer.activation!r}, the microscope does not know")
-    return name
-
-
-def _affine(layer: Any, weights: Weights) -> dict[str, Any]:
-    found = {"kernel": weights.add(layer.kernel), "activation": _activation(layer)}
-    return found | ({"bias": weights.add(layer.bias)} if layer.use_bias else {})
-
-
-def _folded(normalization: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the scale and shift per channel that batch normalization comes to once the model is trained."""
-    mean, variance, gamma, beta = (
-        np.asarray(keras.ops.convert_to_numpy(value), "float64") if value is not None else default
-        for value, default in (
-            (normalization.moving_mean, 0.0),
-            (normalization.moving_variance, 1.0),
-            (normalization.gamma, 1.0),
-            (normalization.beta, 0.0),
-        )
-    )
-    scale = gamma / np.sqrt(variance + normalization.epsilon)
-    return scale, beta - mean * scale
-
-
-def _window(size: Any, strides: Any, dilation: Any, padding: Any, sizes: list[int]) -> dict[str, Any]:
-    """Return a window as the page has it, with the padding above and to the left in pixels."""
-    found = window(size, strides, dilation, padding, 1, 2)
-    before = [axis.before(size) for axis, size in zip(found.axes, sizes, strict=False)]
-    return {"size": found.kernel_size, "strides": found.strides, "dilation": found.dilation_rate, "before": before}
-
-
-def _involution(layer: Involution2D, sizes: list[int], weights: Weights) -> dict[str, Any]:
-    generator = layer.kernel_generator
-    found = {"op": "involution", "groups": layer.groups}
-    found |= _window(layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding, sizes)
-    # The kernel of a position comes from the mean of one block of `strides` pixels, that which holds the middle of the
-    # window. `first` is the number of the first position's block.
-    first = [
-        0
-        if axis.padding is None
-        else ((axis.extent - 1) // 2 - axis.padding[0] + -size % axis.stride // 2) // axis.stride
-        for axis, size in zip(layer.window.axes, sizes, strict=False)
+    if not isinstance(model, keras.Model) or type(model).__module__.split(".")[0] != "keras":
+        right = "a functional or sequential Keras model, of no class of its own"
+        raise error("model", right, f"{type(model).__module__}.{type(model).__name__}")
+    shapes = [
+        tuple(tensor.shape)
+        for tensor in [*(getattr(model, "inputs", None) or ()), *(getattr(model, "outputs", None) or ())]
     ]
+    if [len(shape) for shape in shapes] != [4, 2] or None in shapes[0][1:] or shapes[0][3] not in (1, 3):
+        raise error("model", "from one image of known size, (height, width, 1 or 3), to one row of logits", shapes)
+    for layer in model.layers:
+        _check(layer, layers.InputLayer, *_NODES)
+    nodes: list[Node] = [{"name": "input", "op": "input", "inputs": [], "shape": list(shapes[0][1:])}]
+    numbers: dict[str, int] = {}  # of the node that holds a layer's output; node 0 is the input
+    for layer, sources in _calls(model):
+        inputs = [numbers.get(name, 0) for name in sources]
+        sizes = [nodes[number]["shape"] for number in inputs]
+        given = [(None, *size) for size in sizes]
+        merges = type(layer) in (layers.Add, layers.Concatenate)
+        shape = list(layer.compute_output_shape(given if merges else given[0])[1:])
+        node = _NODES[type(layer)](layer, sizes[0])
+        activation = _ACTIVATIONS[_RIGHT["activation"].index(getattr(layer, "activation", activations.linear))]
+        if activation != "linear":
+            node["activation"] = activation
+        if node.get("activation") == "softmax" and len(shape) != 1:
+            raise _refuse(layer, f"softmax of an array {shape}", "softmax of one row of numbers")
+        if type(layer) is layers.Add and any(size != shape for size in sizes):
+            raise _refuse(layer, f"a sum of the shapes {sizes}", "sums of arrays of one shape")
+        numbers[layer.name] = inputs[0]
+        if node != {"op": "copy"} or shape != sizes[0]:
+            numbers[layer.name] = len(nodes)
+            nodes.append({"name": layer.name, "inputs": inputs, "shape": shape} | node)
+    last = nodes[-1].get("activation", "linear")
+    if last not in ("linear", "softmax"):
+        raise error("model", "a network that ends in logits or in softmax", last)
+    return {"input": nodes[0]["shape"], "nodes": nodes, "probabilities": last == "softmax"}
+
+
+def _calls(model: Any) -> Iterator[tuple[Any, list[str]]]:
+    """Yield the layers in the order in which they compute, each with the names of the layers that feed it."""
+    known = {layer.name: layer for layer in model.layers}
+    for entry in keras.Model(model.inputs, model.outputs, name=model.name).get_config()["layers"]:
+        if entry["class_name"] == "InputLayer":
+            continue
+        if entry["name"] not in known:
+            raise error("model", "made of layers alone", f"the operation {entry['name']} ({entry['class_name']})")
+        layer, calls = known[entry["name"]], entry["inbound_nodes"]
+        if len(calls) != 1:
+            raise _refuse(layer, f"{len(calls)} calls", "one call of each layer")
+        given = [x for each in calls[0]["args"] for x in (each if isinstance(each, list | tuple) else [each])]
+        more = any(calls[0]["kwargs"].values()) and type(layer) not in _AUGMENTATION
+        if more or not all(isinstance(x, dict) for x in given):
+            raise _refuse(layer, "further arguments in its call", "calls with the inputs alone")
+        yield layer, [tensor["config"]["keras_history"][0] for tensor in given]
+
+
+def _refuse(layer: Any, found: Any, right: str) -> ParameterError:
+    kind = f"{layer.name} ({type(layer).__name__})"
+    return ParameterError(f"`model` has a layer {kind} that the microscope cannot compute: {found}. It knows {right}.")
+
+
+def _check(layer: Any, *kinds: type) -> None:
+    """Raise a `ParameterError` unless `layer` is of exactly one of `kinds`, in float32, and as `_RIGHT` says."""
+    if type(layer) not in kinds:
+        raise _refuse(layer, "its class", ", ".join(kind.__name__ for kind in kinds))
+    if layer.dtype_policy.name != "float32":
+        raise _refuse(layer, f"dtype policy {layer.dtype_policy.name}", "float32, neither quantized nor mixed")
+    for name, right in _RIGHT.items():
+        value = getattr(layer, name, right[0])
+        if not any(value is one or (name != "activation" and value == one) for one in right):
+            known = [getattr(one, "__name__", repr(one)) for one in right]
+            raise _refuse(layer, f"{name} {getattr(value, '__name__', value)}", f"{' or '.join(known)} of Keras")
+
+
+def _involution(layer: Involution2D, size: list[int]) -> Node:
+    window, generator = _window(layer, size), layer.kernel_generator
+    _check(generator, KernelGenerator, AttentionKernelGenerator)
+    for name in ("reduce", "span") if type(generator) is KernelGenerator else ("query", "key"):
+        _check(getattr(generator, name), layers.Conv2D)
+    # With strides a kernel comes from the mean of one block of pixels, that which holds the middle of the window.
+    # `first` is the number of the first position's block.
+    first = [0, 0]
+    if layer.padding != "same":
+        middles = [(k - 1) * d // 2 for k, d in zip(window["size"], window["dilation"], strict=True)]
+        axes = zip(middles, window["before"], size, window["strides"], strict=False)
+        first = [(middle - before + -n % stride // 2) // stride for middle, before, n, stride in axes]
     if type(generator) is KernelGenerator:
-        kernel = np.asarray(keras.ops.convert_to_numpy(generator.reduce.kernel), "float64")
-        bias = np.zeros(kernel.shape[-1])
-        if generator.reduce.use_bias:
-            bias = np.asarray(keras.ops.convert_to_numpy(generator.reduce.bias), "float64")
-        if isinstance(generator.normalize, layers.BatchNormalization):
-            scale, shift = _folded(generator.normalize)
-            kernel, bias = kernel * scale, bias * scale + shift
-        elif generator.normalize is not None:
-            raise _unknown(layer, f"whose kernel generator has a {type(generator.normalize).__name__}")
-        made = {"kind": "pixel", "first": first, "hidden": kernel.shape[-1]}
-        made |= {"reduce": weights.add(kernel), "reduceBias": weights.add(bias)}
-        made |= {"span": weights.add(generator.span.kernel), "spanBias": weights.add(generator.span.bias)}
-    elif type(generator) is AttentionKernelGenerator:
-        made = {"kind": "attention", "first": first, "hidden": generator.key_channels}
-        made |= {"query": weights.add(generator.query.kernel), "key": weights.add(generator.key.kernel)}
-        if generator.use_position_bias:
-            made["positionBias"] = weights.add(generator.position_bias)
+        kernel, bias = _array(generator.reduce.kernel), _array(generator.reduce.bias, 0)
+        if generator.normalize is not None:
+            _check(generator.normalize, layers.BatchNormalization)
+            folded = _folded(generator.normalize)
+            kernel, bias = kernel * folded["scale"], bias * folded["scale"] + folded["shift"]
+        made = {"kind": "pixel", "reduce": kernel, "reduceBias": np.broadcast_to(bias, kernel.shape[-1:])}
+        made |= {"span": _array(generator.span.kernel), "spanBias": _array(generator.span.bias)}
     else:
-        raise _unknown(layer, f"whose kernel generator, {type(generator).__name__}, the microscope does not know")
-    return found | {"generator": made}
+        kernel = _array(generator.query.kernel)
+        made = {"kind": "attention", "query": kernel, "key": _array(generator.key.kernel)}
+        if generator.use_position_bias:
+            made["positionBias"] = _array(generator.position_bias)
+    made |= {"hidden": kernel.shape[-1], "first": first}
+    return {"op": "involution", "groups": layer.groups, "generator": made} | window
+
+
+def _convolution(layer: Any, size: list[int]) -> Node:
+    depthwise = type(layer) is layers.DepthwiseConv2D
+    op = "static" if depthwise and layer.depth_multiplier == 1 else "convolution"
+    return {"op": op, "groups": size[-1] if depthwise else layer.groups} | _window(layer, size) | _affine(layer)
+
+
+def _rescaling(layer: Any, size: list[int]) -> Node:
+    return {"op": "scale"} | {n: np.ones(size[-1]) * x for n, x in (("scale", layer.scale), ("shift", layer.offset))}
+
+
+def _affine(layer: Any) -> Node:
+    return {"kernel": _array(layer.kernel)} | ({"bias": _array(layer.bias)} if layer.use_bias else {})
+
+
+def _folded(layer: Any, size: Any = None) -> Node:
+    """Return the scale and shift per channel that batch normalization comes to once the model is trained."""
+    scale = _array(layer.gamma, 1) / np.sqrt(_array(layer.moving_variance) + layer.epsilon)
+    return {"op": "scale", "scale": scale, "shift": _array(layer.beta, 0) - _array(layer.moving_mean) * scale}
+
+
+def _array(values: Any, missing: float | None = None) -> np.ndarray:
+    """Return `values` in float64; where there are none, what stands for them."""
+    return np.asarray(missing if values is None else keras.ops.convert_to_numpy(values), "float64")
+
+
+def _window(layer: Any, size: list[int]) -> Node:
+    """Return the window of `layer` over an input of `size`, with the padding above and to the left in pixels."""
+    given = (getattr(layer, "kernel_size", None) or layer.pool_size, layer.strides, getattr(layer, "dilation_rate", 1))
+    kernel, strides, dilation = ([n, n] if isinstance(n, int) else list(n) for n in given)
+    padding, before = getattr(layer, "padding", "same"), [0, 0]
+    if padding == "same":
+        axes = zip(kernel, strides, dilation, size, strict=False)
+        before = [max((-(-n // stride) - 1) * stride + (k - 1) * d + 1 - n, 0) // 2 for k, stride, d, n in axes]
+    elif padding != "valid":
+        before = [pair[0] for pair in padding]
+    return {"size": kernel, "strides": strides, "dilation": dilation, "before": before}
+
+
+def _copy(layer: Any, size: list[int]) -> Node:
+    return {"op": "copy"}
+
+
+_NODES = {  # from the exact class of a layer to a function of the layer and the size of its first input
+    Involution2D: _involution,
+    SharedDepthwiseConv2D: lambda layer, size: (
+        {"op": "static", "groups": layer.groups, "kernel": _array(layer.kernel)} | _window(layer, size)
+    ),
+    layers.Conv2D: _convolution,
+    layers.DepthwiseConv2D: _convolution,
+    layers.Dense: lambda layer, size: {"op": "dense"} | _affine(layer),
+    layers.BatchNormalization: _folded,
+    layers.Rescaling: _rescaling,
+    layers.MaxPooling2D: lambda layer, size: {"op": "maximum"} | _window(layer, size),
+    layers.AveragePooling2D: lambda layer, size: {"op": "mean"} | _window(layer, size),
+    layers.GlobalAveragePooling2D: lambda layer, size: {"op": "global_mean"},
+    layers.ZeroPadding2D: lambda layer, size: {"op": "pad", "before": [before for before, _ in layer.padding]},
+    layers.ReLU: lambda layer, size: {"op": "copy", "activation": "relu"},
+    layers.Softmax: lambda layer, size: {"op": "copy", "activation": "softmax"},
+    layers.Add: lambda layer, size: {"op": "add"},
+    layers.Concatenate: lambda layer, size: {"op": "concatenate"},
+    layers.Activation: _copy,
+    layers.Flatten: _copy,
+    layers.Reshape: _copy,
+    layers.Identity: _copy,
+    # The others do nothing once the model is trained.
+    layers.Dropout: _copy,
+    layers.SpatialDropout2D: _copy,
+    layers.GaussianNoise: _copy,
+    **dict.fromkeys(_AUGMENTATION, _copy),
+}

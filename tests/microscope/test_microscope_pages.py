@@ -1,7 +1,6 @@
 """What the pages are as files and as a notebook's output: complete, strict, the same bytes every time."""
 
 import base64
-import functools
 import hashlib
 import html
 import io
@@ -12,35 +11,41 @@ import keras
 import numpy as np
 import PIL.Image
 import pytest
+import scipy.ndimage
 
 import involution_utils as iu
-from involution_utils import microscope
-from involution_utils.checks import ParameterError
+from involution_utils import ParameterError, microscope
 
-small_rednet = functools.cache(iu.small_rednet)
-
-
-def live():
-    return microscope.show(small_rednet(), microscope.pictures(), image_names=microscope.PICTURE_NAMES)
+GRAY = np.random.default_rng(0).uniform(size=(24, 24)).astype("float32")
+IMAGES = np.random.default_rng(1).uniform(size=(2, 8, 8, 3)).astype("float32")
+KERNELS = {"edges": np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]]), "blur": np.full((3, 3), 1 / 9)}
 
 
-PAGES = {
-    "microscope": live,
-    "convolution": microscope.convolution,
-    "handwritten": microscope.handwritten,
-}
-LIMITS = {"microscope": 1_000_000, "convolution": 60_000, "handwritten": 110_000}
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    tail = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+    return keras.Sequential([keras.Input((8, 8, 3)), iu.Involution2D(3, name="mixer"), *tail], name="tiny")
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_complete_in_itself(name, tmp_path):
-    path = PAGES[name]().save(tmp_path / "new" / "page.html")
+@pytest.fixture(scope="module")
+def pages(model):
+    return {
+        "microscope": lambda: microscope.show(model, IMAGES, class_names=["a", "b", "c"], image_names=["one", "two"]),
+        "convolution": lambda: microscope.convolution(GRAY, KERNELS),
+        "handwritten": lambda: microscope.handwritten(GRAY, 0.4, 1.2),
+    }
+
+
+@pytest.mark.parametrize("name", ["microscope", "convolution", "handwritten"])
+def test_a_page_is_complete_in_itself_and_a_notebook_gets_a_picture_of_the_same(name, pages, tmp_path):
+    page = pages[name]()
+    path = page.save(tmp_path / "new" / "page.html")
     text = path.read_text()
-    assert path.stat().st_size < LIMITS[name]
+    assert path.stat().st_size < 100_000
     assert [found.name for found in path.parent.iterdir()] == ["page.html"]  # nothing beside it
-    for word in ("http:", "src=", "@import", "url(", "eval(", "new Function", "fetch(", "XMLHttpRequest"):
+    for word in ("http:", "src=", "@import", "url(", "eval(", "new Function", "fetch(", "XMLHttpRequest", "${style"):
         assert word not in text.replace("http://www.w3.org/2000/svg", ""), word
-
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules["default-src"] == "'none'"
@@ -52,47 +57,28 @@ def test_a_page_is_complete_in_itself(name, tmp_path):
         }
         assert set(rules[rule].split()) == hashes
 
-
-@pytest.mark.parametrize("name", ["convolution", "handwritten"])
-def test_the_same_bytes_every_time(name):
-    assert PAGES[name]()._repr_mimebundle_() == PAGES[name]()._repr_mimebundle_()
-
-
-def test_the_same_bytes_for_the_same_model():
-    model = small_rednet()
-    one, other = (microscope.show(model, microscope.pictures()[:2])._repr_mimebundle_() for _ in range(2))
-    assert one == other
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_notebook_gets_the_page_and_a_picture_of_the_same(name):
-    page = PAGES[name]()
     data, metadata = page._repr_mimebundle_()
-    frame = re.search(r'srcdoc="([^"]*)"', data["text/html"])[1]
-    assert html.unescape(frame) == page.html
+    assert html.unescape(re.search(r'srcdoc="([^"]*)"', data["text/html"])[1]) == page.html
     assert "<script" not in re.sub(r'srcdoc="[^"]*"', "", data["text/html"])
     assert f'<img alt="{html.escape(page.alt)}"' in data["text/html"]
-    assert data["image/png"] in data["text/html"]
     picture = PIL.Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    assert min(picture.size) > 100
     assert len(np.unique(np.asarray(picture.convert("L")))) > 20
     assert metadata["image/png"]["alt"] == page.alt
     assert page.alt in data["text/plain"]
+    assert pages[name]()._repr_mimebundle_() == (data, metadata)  # the same bytes every time
 
 
-def test_the_alt_text_says_what_the_network_says():
-    model = small_rednet()
-    page = microscope.show(model, microscope.pictures(), image_names=microscope.PICTURE_NAMES)
-    logits = np.asarray(model(microscope.pictures()[:1]))[0]
-    assert "“cat” as the network small_rednet sees it" in page.alt
-    assert f"class {logits.argmax()} (" in page.alt
-    assert "block_5_involution" in page.alt
+def test_the_alt_text_says_what_the_network_says(model, pages):
+    logits = np.asarray(model(np.round(IMAGES[:1] * 255) / 255))[0]
+    shares = np.exp(logits) / np.exp(logits).sum()
+    alt = pages["microscope"]().alt
+    assert f"“one”, of which the network tiny says {'abc'[logits.argmax()]} ({100 * shares.max():.0f} %)" in alt
+    assert "mixer, the sum of the kernel" in alt
 
 
-def test_text_of_the_readers_cannot_end_an_element(tmp_path):
-    names = ["</script><script>alert(1)</script>", "b"]
-    model = iu.small_rednet(num_classes=2)
-    text = microscope.show(model, microscope.pictures(), class_names=names, title="<b>&").html
+def test_text_of_the_readers_cannot_end_an_element(model):
+    names = ["</script><script>alert(1)</script>", "${data}", "c"]
+    text = microscope.show(model, IMAGES, class_names=names, title="<b>&").html
     assert "<script>alert" not in text
     assert "<title>&lt;b&gt;&amp;</title>" in text
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1]
@@ -101,64 +87,68 @@ def test_text_of_the_readers_cannot_end_an_element(tmp_path):
 
 def test_the_pictures_are_ten_photographs():
     pictures = microscope.pictures()
-    assert pictures.shape == (10, 32, 32, 3)
+    assert pictures.shape == (len(microscope.PICTURE_NAMES), 32, 32, 3)
     assert pictures.dtype == "float32"
-    assert len(microscope.PICTURE_NAMES) == 10
     assert (pictures.std((1, 2, 3)) > 0.05).all()
-    assert microscope.photograph().shape == (192, 192)
 
 
-def test_kernel_means_are_the_means_of_the_kernels():
-    model, images = iu.small_rednet(), np.concatenate([microscope.pictures()] * 30)  # more than a batch
-    kernels = iu.layer_kernels(model, microscope.pictures())
-    for name, mean in microscope.kernel_means(model, images).items():
-        np.testing.assert_allclose(mean, kernels[name].mean((0, 1, 2)), rtol=1e-4, atol=1e-6)
-
-
-def show(**arguments):
-    settings = {"model": small_rednet(num_classes=3), "images": microscope.pictures()[:2]} | arguments
-    return microscope.show(**settings)
-
-
-PHOTO = np.full((9, 9), 0.5)
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"images": np.zeros((2, 8, 7, 3))}, "`images` must be images of shape (N, 8, 8, 3)"),
+        ({"images": np.zeros((0, 8, 8, 3))}, "at least one"),
+        ({"images": np.full((1, 8, 8, 3), 255.0)}, "float64 from 255.0 to 255.0"),
+        ({"images": np.full((1, 8, 8, 3), np.nan)}, "floating point in [0, 1]"),
+        ({"images": np.zeros((1, 8, 8, 3), "int64")}, "int64"),
+        ({"labels": [0]}, "`labels` must be one per image, 2 of them"),
+        ({"labels": [0, 3]}, "`labels` must be a whole number from 0 to 2"),
+        ({"class_names": ["a", "b"]}, "`class_names` must be one per class, 3 of them"),
+        ({"image_names": ["a"]}, "`image_names` must be one per image, 2 of them"),
+        ({"path": "page.txt"}, "`path` must be the name of a file that ends in .html"),
+        ({"path": 3}, "`path` must be the name of a file"),
+    ],
+)
+def test_bad_input_is_answered_in_a_sentence(arguments, words, model, tmp_path):
+    with pytest.raises(ParameterError, match=re.escape(words)):
+        microscope.page(**{"model": model, "images": IMAGES, "path": tmp_path / "page.html"} | arguments)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: show(images=np.zeros((2, 32, 31, 3))), "`images` must be images of shape (N, 32, 32, 3)"),
-        (lambda: show(images=np.zeros((0, 32, 32, 3))), "at least one"),
-        (lambda: show(images=np.full((1, 32, 32, 3), 255.0)), "Received: float64 from 255.0 to 255.0"),
-        (lambda: show(images=np.full((1, 32, 32, 3), np.nan)), "floating point in [0, 1]"),
-        (lambda: show(images=np.zeros((1, 32, 32, 3), "int64")), "Received: int64"),
-        (lambda: show(labels=[0]), "`labels` must be one label per image, 2 of them"),
-        (lambda: show(labels=[0, 3]), "`labels` must be a whole number from 0 to 2"),
-        (lambda: show(class_names=["a", "b"]), "`class_names` must be one name per class, 3 of them"),
-        (lambda: show(image_names=["a"]), "`image_names` must be one name per image, 2 of them"),
-        (lambda: show(dataset_kernels={"block_1_involution": np.zeros((5, 5, 2))}), "`dataset_kernels` must be arrays"),
-        (lambda: microscope.page(small_rednet(), microscope.pictures(), "page.txt"), "`path` must be the name of a"),
-        (lambda: microscope.page(small_rednet(), microscope.pictures(), 3), "`path` must be the name of a file"),
-        (lambda: microscope.handwritten(threshold=1.5), "`threshold` must be a number from 0 to 1"),
-        (lambda: microscope.handwritten(width=-1), "`width` must be a number from 0 to 3"),
-        (lambda: microscope.handwritten(PHOTO * 9), "`photo` must be a gray picture"),
-        (lambda: microscope.handwritten(PHOTO[None]), "`photo` must be a gray picture"),
-        (lambda: microscope.convolution(point=(2, 0)), "`point` must be a number from 0 to 1"),
-        (lambda: microscope.convolution(kernels={"even": np.ones((2, 2))}), "square kernels of odd size"),
-        (lambda: microscope.convolution(kernels={}), "at least one kernel"),
+        (lambda: microscope.handwritten(GRAY, threshold=1.5), "`threshold` must be a number from 0 to 1"),
+        (lambda: microscope.handwritten(GRAY, width=-1), "`width` must be a number from 0 to 3"),
+        (lambda: microscope.handwritten(GRAY * 9), "`photo` must be a gray picture"),
+        (lambda: microscope.handwritten(GRAY[None]), "`photo` must be a gray picture"),
+        (
+            lambda: microscope.handwritten(GRAY, measure=GRAY[:4]),
+            "`measure` must be of the photograph's shape",
+        ),
+        (lambda: microscope.handwritten(GRAY, point=(2, 0)), "`point` must be a number from 0 to 1"),
+        (lambda: microscope.convolution(GRAY, {"even": np.ones((2, 2))}), "square kernels of odd size"),
+        (lambda: microscope.convolution(GRAY, {}), "at least one"),
     ],
 )
-def test_bad_input_is_answered_in_a_sentence(call, words):
-    with pytest.raises(ParameterError) as caught:
+def test_bad_input_of_the_pages_by_hand_is_answered_in_a_sentence(call, words):
+    with pytest.raises(ParameterError, match=re.escape(words)):
         call()
-    assert words in str(caught.value)
 
 
-def test_a_network_that_was_built_layer_by_layer_has_its_page(tmp_path):
-    """Its layers were called anew with every `add`, which must not look like a network of several branches."""
-    model = keras.Sequential([keras.Input((8, 8, 3))])
-    for layer in (iu.Involution2D(3), keras.layers.ReLU(), keras.layers.Flatten(), keras.layers.Dense(2)):
-        model.add(layer)
-    model.save(tmp_path / "model.keras")
-    for one in (model, keras.saving.load_model(tmp_path / "model.keras")):
-        microscope.page(one, np.zeros((1, 8, 8, 3), "uint8"), tmp_path / "page.html")
-        assert (tmp_path / "page.html").exists()
+def test_the_pages_by_hand_compute_what_scipy_computes(pages, tmp_path, run_page):
+    kernel = KERNELS["edges"]
+    page = pages["convolution"]().save(tmp_path / "page.html")
+    found, photo = run_page(page, [f"applied({kernel.ravel().tolist()}, 3, false)", "PHOTO"])
+    photo = np.reshape(photo, GRAY.shape)
+    np.testing.assert_allclose(photo, GRAY, atol=1 / 500)
+    expected = scipy.ndimage.correlate(photo, kernel, mode="nearest")
+    np.testing.assert_allclose(np.reshape(found, GRAY.shape), expected, atol=1e-5)
+
+    page = microscope.handwritten(GRAY, 0.4, 1.2, measure=GRAY[::-1]).save(tmp_path / "page.html")
+    code = page.read_text().split('"use strict";')[-1]
+    code = code[: code.index("/** How much neighbors")].replace("const ", "var ").replace("let ", "var ")
+    ruled, blurred, photo = run_page(page, [f"{code}; compute(); ruled", "blurred", "PHOTO"])
+    photo, ruled, blurred = (np.reshape(values, GRAY.shape) for values in (photo, ruled, blurred))
+    expected = scipy.ndimage.gaussian_filter(photo.astype("float64"), 1.2, mode="nearest", radius=3)
+    np.testing.assert_allclose(blurred, expected, atol=1e-5)
+    np.testing.assert_allclose(ruled, np.where(photo[::-1] > 0.4, expected, photo), atol=1e-5)

@@ -1,8 +1,8 @@
 "use strict";
 // The forward pass of a trained network, for one image.
 //
-// A network is a list of nodes, each a layer: the numbers of the nodes that feed it, the shape of its output and where
-// its weights start in one array of float32. Arrays lie as in Keras: height, width, channels, the channel fastest.
+// A network is a list of nodes, each a layer: the numbers of the nodes that feed it, the shape of its output and its
+// weights. Arrays lie as in Keras: height, width, channels, the channel fastest.
 // A position is row * columns + column; a tap, one of the K x K weights of a kernel, is numbered the same way.
 
 /** Call visit(position, tap, pixel) for every tap of every window that falls inside the image. */
@@ -77,11 +77,12 @@ function applyKernels(node, x, kernels, perPositionKernel) {
 /** What the kernels are made from: the pixel in the middle of each window; with strides, the mean of a block there. */
 function middles({ shape, strides, generator }, x) {
   const [height, width, channels] = x.shape;
-  if (strides[0] * strides[1] === 1 && shape[0] === height && shape[1] === width) return x.data;
+  const { first } = generator, moved = strides[0] * strides[1] > 1 || first[0] !== 0 || first[1] !== 0;
+  if (!moved && shape[0] === height && shape[1] === width) return x.data;
   const result = new Float32Array(shape[0] * shape[1] * channels);
   const block = (position, axis) => { // the pixels of the block for the position-th row or column
     const stride = strides[axis], length = x.shape[axis], count = Math.ceil(length / stride);
-    const number = Math.min(Math.max(position + generator.first[axis], 0), count - 1);
+    const number = Math.min(Math.max(position + first[axis], 0), count - 1);
     const start = number * stride - Math.floor((count * stride - length) / 2);
     return [Math.max(start, 0), Math.min(start + stride, length)];
   };
@@ -113,7 +114,7 @@ function kernelsFromAttention(node, x) {
   const { query, key, positionBias, hidden } = node.generator, { groups } = node;
   const taps = node.size[0] * node.size[1], each = hidden / groups, channels = x.shape[2];
   const queries = perPosition(middles(node, x), channels, query), keys = perPosition(x.data, channels, key);
-  const scores = new Float32Array(node.shape[0] * node.shape[1] * taps * groups).fill(-3e4); // as in Keras, outside the image
+  const scores = new Float32Array(node.shape[0] * node.shape[1] * taps * groups).fill(-Infinity); // outside the image
   eachTap(node, x.shape, (position, tap, pixel) => {
     for (let group = 0; group < groups; group++) {
       let score = 0;
@@ -214,16 +215,9 @@ function softmax(values, start = 0, count = values.length, step = 1) {
   return values;
 }
 
-/** A network from its description (see graph.py) and its weights. */
-function makeNetwork(graph, weights) {
-  const take = (object) => { // replace [start, length] by the weights themselves
-    const names = ["kernel", "bias", "scale", "shift", "reduce", "reduceBias", "span", "spanBias", "query", "key", "positionBias"];
-    for (const name of names) {
-      if (object[name]) object[name] = weights.subarray(object[name][0], object[name][0] + object[name][1]);
-    }
-    return object;
-  };
-  const nodes = graph.nodes.map((node) => ({ ...take({ ...node }), ...(node.generator && { generator: take({ ...node.generator }) }) }));
+/** A network from its description (see graph.py). */
+function makeNetwork(graph) {
+  const { nodes } = graph;
 
   /**
    * Run the network on pixels in [0, 1]. `change` may hold, per involution, a function that gets (kernels, node) and
@@ -246,7 +240,7 @@ function makeNetwork(graph, weights) {
   }
 
   return {
-    ...graph, nodes, run,
+    ...graph, run,
     /** The public one: {logits, kernels: {layer: Float32Array}}, kernels as (H', W', K_h, K_w, G), the group fastest. */
     forward(pixels) {
       const { logits, kernels } = run(pixels);

@@ -2,8 +2,8 @@
 // A kernel generator written by hand: above a threshold of brightness, or of another measure, a blur, below it the identity.
 
 const SIZE = 7, TAPS = SIZE * SIZE;
-const MEASURE = DATA.measure ? pixelsOf(DATA.measure) : PHOTO; // what the rule looks at
-const [HIGH, LOW] = DATA.measure ? [`${DATA.measureName} is above the threshold`, "it is not"] : ["it is bright", "it is dark"];
+const MEASURE = pixelsOf(DATA.measure); // what the rule looks at
+const [HIGH, LOW] = DATA.byItself ? [`${DATA.measureName} is above the threshold`, "it is not"] : ["it is bright", "it is dark"];
 const identity = Float32Array.from({ length: TAPS }, (_, tap) => (tap === (TAPS - 1) / 2 ? 1 : 0));
 let threshold = DATA.threshold, width = DATA.width, ruled = null, blurred = null;
 

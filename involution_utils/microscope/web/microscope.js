@@ -58,6 +58,7 @@ function drawMaps() {
 }
 
 const kindOf = (node) => ({ involution: "Involution", static: node.groups === node.shape[2] ? "Depthwise convolution" : "This layer, with one kernel per group of channels,", convolution: "Convolution" })[node.op];
+const counted = (count) => (count === 1 ? "1 number" : `${count} numbers`);
 const outputChannel = () => (layer().op === "convolution" ? state.group : state.channel);
 
 function drawClasses() {
@@ -75,7 +76,7 @@ function drawClasses() {
   byId("verdict").textContent = `“${image.name}” looks most like ${names[top]} to the network: ${percent(is[top])}.${label}${now !== before ? " The upright lines are what it says as trained." : ""}`;
   let text = "Each layer with involution makes a kernel per position. Freeze or shuffle them, and see how much of what the network says depends on which kernel lies where.";
   if (changes) {
-    const where = state.scope === "all" ? "all involutions" : layer().name, how = state.change === "dataset" ? `${CHANGES.dataset[1]}, the mean over ${DATA.datasetName ?? `this page's ${images.filter((i) => !i.own).length} images`}` : CHANGES[state.change][1];
+    const where = state.scope === "all" ? "all involutions" : layer().name, how = state.change === "dataset" ? `${CHANGES.dataset[1]}, the mean over this page's ${DATA.images.length} images` : CHANGES[state.change][1];
     text = now === before ? `${layer().name} makes no kernels from the image: choose a layer with involution, or all of them.`
       : `In ${where}, ${how}: the network says ${names[top]} (${percent(is[top])})${top === had ? `, as it did as trained (${percent(was[top])}).` : `; as trained it said ${names[had]} (${percent(was[had])}).`}`;
   }
@@ -92,8 +93,8 @@ function drawInside() {
     byId("vector-title").textContent = attention ? "The query" : "The hidden vector";
     fillGrid(byId("vector"), hidden, Math.min(4, hidden.length), greatest(now.hidden[node.name]), { label: byId("vector-title").textContent });
     byId("vector-about").textContent = attention
-      ? `The pixel's ${inputOf(node).shape[2]} channels become ${hidden.length} numbers, which are compared with the keys of the window.`
-      : `The pixel's ${inputOf(node).shape[2]} channels, reduced to ${hidden.length} numbers; ReLU sets negative ones to zero (${dead} here).`;
+      ? `The pixel's ${inputOf(node).shape[2]} channels become ${counted(hidden.length)}, which are compared with the keys of the window.`
+      : `The pixel's ${inputOf(node).shape[2]} channels, reduced to ${counted(hidden.length)}; ReLU sets negative ones to zero (${dead} here).`;
   }
   const from = Math.floor(state.group / 8) * 8, list = Array.from({ length: Math.min(8, groups - from) }, (_, i) => from + i);
   const all = ownKernels(node) ? now.kernels[node.name] : node.kernel, most = greatest(all), box = byId("kernels");
@@ -193,8 +194,8 @@ function drawImages() {
 /** Scale a picture of the reader's to the network's size: the middle square (or oblong) of it. */
 async function takeOwn(file) {
   byId("problem").textContent = "";
-  if (file.type && !file.type.startsWith("image/")) {
-    byId("problem").textContent = `“${file.name}” is not a picture: choose a PNG, JPEG, GIF or WebP file.`;
+  if (file.type && !byId("file").accept.split(",").includes(file.type)) {
+    byId("problem").textContent = `“${file.name}” is not a picture that this page reads: choose a PNG, JPEG, GIF or WebP file.`;
     return;
   }
   let picture;
@@ -228,6 +229,7 @@ byId("unpin").addEventListener("click", () => choose({ pin: null }));
 byId("about").textContent = involutions.length
   ? "This is a trained network, running in your browser. Its involutions make a new kernel at every position, from the pixel there. Move over the image to see which."
   : "This is a trained network, running in your browser. Move over the image to see its windows, its kernels and what they add up to.";
+byId("warning").textContent = disagreement();
 byId("input-size").textContent = `${WIDTH} × ${HEIGHT} pixels`;
 byId("asking").hidden = !involutions.length;
 drawImages();

@@ -20,11 +20,17 @@ function bytes(base64) {
   return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 }
 
-/** What Python put into the page. */
-const DATA = JSON.parse(byId("data").textContent);
+/** An array as Python sends it, {bytes} or {floats}; anything else as it is. */
+function decoded(key, value) {
+  if (typeof value?.bytes === "string") return bytes(value.bytes);
+  return typeof value?.floats === "string" ? new Float32Array(bytes(value.floats).buffer) : value;
+}
 
-/** An image as Python sends it: {name, width, height, channels, bytes}; its pixels in [0, 1]. */
-const pixelsOf = (image) => Float32Array.from(bytes(image.bytes), (value) => value / 255);
+/** What Python put into the page. */
+const DATA = JSON.parse(byId("data").textContent, decoded);
+
+/** The pixels, in [0, 1], of an image as Python sends it: {name, width, height, channels, values}. */
+const pixelsOf = (image) => Float32Array.from(image.values, (value) => value / 255);
 
 // ---------------------------------------------------------------------------------------------------------- numbers
 
@@ -149,19 +155,24 @@ const say = (() => {
   };
 })();
 
+/** The document around this page's frame, where there is one that may be asked (not one of another origin). */
+function documentAround() {
+  try {
+    return window.parent === window ? null : window.parent.document;
+  } catch {
+    return null;
+  }
+}
+
 /** "dark" or "light" where the page around this one says which (JupyterLab, VS Code, Sphinx), else undefined. */
 function themeAround() {
-  try {
-    const { body, documentElement } = window.parent === window ? {} : window.parent.document;
-    if (!body) return undefined;
-    if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "true" ? "light" : "dark";
-    if (/vscode-(dark|high-contrast$)/.test(body.className)) return "dark";
-    if (/vscode-light/.test(body.className)) return "light";
-    const theme = documentElement.dataset.theme || documentElement.getAttribute("theme");
-    return ["light", "dark"].includes(theme) ? theme : undefined;
-  } catch {
-    return undefined; // another origin, which may not be asked
-  }
+  const { body, documentElement } = documentAround() ?? {};
+  if (!body) return undefined;
+  if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "true" ? "light" : "dark";
+  if (/vscode-(dark|high-contrast$)/.test(body.className)) return "dark";
+  if (/vscode-light/.test(body.className)) return "light";
+  const theme = documentElement.dataset.theme || documentElement.getAttribute("theme");
+  return ["light", "dark"].includes(theme) ? theme : undefined;
 }
 
 /** Follow the theme of the page around, and be as high in it as this page is. */
@@ -175,16 +186,13 @@ function settle(redraw) {
   };
   follow();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", follow);
-  try {
-    const { document: around, frameElement } = window.parent === window ? {} : { document: window.parent.document, frameElement: window.frameElement };
-    if (!around) return;
-    const options = { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "class", "theme"] };
-    for (const element of [around.body, around.documentElement]) new MutationObserver(follow).observe(element, options);
-    if (frameElement.nextElementSibling?.tagName === "IMG") frameElement.nextElementSibling.style.display = "none"; // the static picture
-    new ResizeObserver(() => { frameElement.style.height = `${document.body.scrollHeight + 4}px`; }).observe(document.body);
-  } catch {
-    // another origin: the page keeps the height it was given, and scrolls
-  }
+  const around = documentAround();
+  if (!around) return; // of another origin, the page keeps the height it was given, and scrolls
+  const options = { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "class", "theme"] };
+  for (const element of [around.body, around.documentElement]) new MutationObserver(follow).observe(element, options);
+  const { frameElement } = window;
+  if (frameElement.nextElementSibling?.tagName === "IMG") frameElement.nextElementSibling.style.display = "none"; // the static picture
+  new ResizeObserver(() => { frameElement.style.height = `${document.body.scrollHeight + 4}px`; }).observe(document.body);
 }
 
 /** The middle of a picture, cropped to the shape of width x height and scaled to it: numbers in [0, 1]. */

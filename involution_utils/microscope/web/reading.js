@@ -1,13 +1,14 @@
 "use strict";
 // What the microscope reads off the network: kernels, windows, maps, and what it says with other kernels.
 
-const network = makeNetwork(DATA.graph, new Float32Array(bytes(byId("weights").textContent).buffer));
+const network = makeNetwork(DATA.graph);
 globalThis.involution = { forward: network.forward };
 
 const [HEIGHT, WIDTH, CHANNELS] = network.input;
 const layers = network.nodes.filter(({ op, size: window }) => op === "involution" || op === "static" || (op === "convolution" && window[0] * window[1] > 1));
 const involutions = layers.filter(({ op }) => op === "involution");
-const images = DATA.images.map((image) => ({ ...image, pixels: pixelsOf(image) }));
+const images = DATA.images.map((image, i) => ({ ...image, label: DATA.labels?.[i], pixels: pixelsOf(image) }));
+const TOLERANCE = 1e-3; // of the largest logit; float32 differs by some 1e-5 of it
 
 const state = {
   image: 0, layer: layers.indexOf(involutions[0] ?? layers[0]), group: 0, channel: 0,
@@ -42,7 +43,7 @@ function kernelAt(node, [row, column], group, channel) {
 
 /** What the window of a position sees in a channel of the layer's input; NaN outside the image. */
 function windowAt(node, [row, column], channel) {
-  const { data, shape } = inputOf(node), seen = new Array(taps(node)).fill(NaN);
+  const { data, shape } = inputOf(node), seen = Array.from({ length: taps(node) }, () => NaN);
   for (let u = 0; u < node.size[0]; u++) {
     for (let v = 0; v < node.size[1]; v++) {
       const y = row * node.strides[0] - node.before[0] + u * node.dilation[0];
@@ -84,6 +85,17 @@ function mapOf(node, mode, group) {
   return kernels.map((kernel) => Math.sqrt(dot(gap(kernel, average), gap(kernel, average)) / (dot(average, average) || 1)));
 }
 
+/** What to say where the page computes other logits than Keras did for the first images; nothing where they agree. */
+function disagreement() {
+  for (const [i, expected] of DATA.expected.entries()) {
+    const { logits } = network.run(images[i].pixels);
+    const gaps = greatest(expected.map((value, k) => value - logits[k])), most = greatest(expected);
+    const agree = logits.length === expected.length && logits.every(Number.isFinite) && gaps <= TOLERANCE * most;
+    if (!agree) return `Do not trust this page: for “${images[i].name}” it computes other numbers than Keras, off by ${Number.isFinite(gaps) ? percent(gaps / most) : "more than can be said"}.`;
+  }
+  return "";
+}
+
 // ------------------------------------------------------------------------------------------------------------ what if
 
 const CHANGES = {
@@ -101,7 +113,6 @@ function meanKernel(kernels, length) {
 }
 
 function averagedOverImages() {
-  if (DATA.datasetKernels) return Object.fromEntries(Object.entries(DATA.datasetKernels).map(([name, values]) => [name, Float32Array.from(values)]));
   const runs = images.filter((image) => !image.own).map((image) => network.run(image.pixels).kernels);
   return Object.fromEntries(involutions.map((node) => {
     const length = taps(node) * node.groups, sums = new Float32Array(length);
