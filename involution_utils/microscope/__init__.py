@@ -117,7 +117,7 @@ def show(
     alt = f"The picture “{image_names[0]}”, of which the network {model.name} says {says}."
     if kernels:
         alt += f" Beside it, for each of {', '.join(kernels)}, the sum of the kernel at every position, first group."
-    picture = side_by_side(panels, f"The network says {says}")
+    picture = side_by_side(panels, f"The network says {says}", "RdBu_r")
     return LivePage(assemble(title, "microscope.html", _SCRIPTS, data), title, picture, alt)
 
 

@@ -52,9 +52,9 @@ def translate(model: keras.Model) -> Node:
     for layer, sources in _calls(model):
         inputs = [numbers.get(name, 0) for name in sources]
         sizes = [nodes[number]["shape"] for number in inputs]
-        given = [(None, *size) for size in sizes]
+        given = [keras.KerasTensor((None, *size)) for size in sizes]
         merges = type(layer) in (layers.Add, layers.Concatenate)
-        shape = list(layer.compute_output_shape(given if merges else given[0])[1:])
+        shape = list(layer.compute_output_spec(given if merges else given[0]).shape[1:])
         node = _NODES[type(layer)](layer, sizes[0])
         activation = _ACTIVATIONS[_RIGHT["activation"].index(getattr(layer, "activation", activations.linear))]
         if activation != "linear":

@@ -27,19 +27,19 @@ def pictures() -> np.ndarray:
     return np.stack(np.split(strip, len(PICTURE_NAMES), axis=1))
 
 
-def side_by_side(panels: Mapping[str, np.ndarray], title: str = "") -> bytes:
+def side_by_side(panels: Mapping[str, np.ndarray], title: str = "", colors: str = "gray") -> bytes:
     """Draw arrays side by side, and return a PNG's bytes.
 
     Args:
-        panels: Images (height, width, 1 or 3) in [0, 1], drawn as they are; arrays (height, width), drawn in gray, or
-            from blue over white to red on a scale of their own where they are of both signs.
+        panels: Images (height, width, 1 or 3) in [0, 1], drawn as they are; arrays (height, width), drawn in `colors`,
+            each on a scale of its own, around zero if it has negative values or `colors` are not gray.
         title: What stands above all of them.
+        colors: The name of a Matplotlib color map.
     """
     with matplotlib.rc_context({"font.size": 9}):
         figure = Figure(figsize=(2.1 * len(panels), 2.4), layout="constrained")
         for axis, (name, values) in zip(np.ravel(figure.subplots(1, len(panels))), panels.items(), strict=True):
-            most, signed = float(np.abs(values).max()), values.min() < -0.01
-            colors = "RdBu_r" if signed else "gray"
+            most, signed = float(np.abs(values).max()), values.min() < -0.01 or (colors != "gray" and values.ndim == 2)
             axis.imshow(values, colors, vmin=-most if signed else 0, vmax=most if signed else max(most, 1))
             axis.set_title(name)
             axis.set_axis_off()

@@ -339,7 +339,8 @@ def test_a_convolution_by_hand(visit):
 
 def test_the_rule_written_by_hand(visit):
     page = visit("handwritten")
-    page.evaluate("around.point = around.rest = [0.5, 0.1]; update()")
+    darkest = ((np.array(np.unravel_index(PHOTO.argmin(), PHOTO.shape)) + 0.5) / 64).tolist()
+    page.evaluate(f"around.point = around.rest = {darkest}; update()")
     assert "the rule makes the identity" in text(page, "#rule")
     page.locator("#threshold").fill("0")
     assert "the rule makes a blur" in text(page, "#rule")
