@@ -15,7 +15,7 @@ from pathlib import Path
 from timing import RESULTS, cores, in_new_process, medians, peak_of_tensors, resident, rounded
 
 import involution_utils
-from involution_utils import export, multiply_adds, parameters, small_rednet
+from involution_utils import count_parameters, export, multiply_adds, small_rednet
 from involution_utils.exporting import ExportError
 from involution_utils.records import provenance, save_json
 from involution_utils.training import compile_model
@@ -117,7 +117,7 @@ def main():
     rows = []
     for name in names:
         model = small_rednet(**OPERATORS[name])
-        counts = {"parameters": parameters(model), "multiply_adds": multiply_adds(model)}
+        counts = {"parameters": count_parameters(model), "multiply_adds": multiply_adds(model)}
         row = {"operator": name, **counts, **rounded(times[name]), **in_new_process(__file__, name)}
         rows.append(row)
         print(row, flush=True)

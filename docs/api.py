@@ -11,7 +11,7 @@ PAGES = {
     "models": ("Networks", ["models"], []),
     "analysis": ("Looking into a network", ["analysis"], []),
     "data": ("Data", ["data"], []),
-    "training": ("Training", ["training", "notebook_parameters"], []),
+    "training": ("Training", ["training", "parameters"], []),
     "experiments": ("Experiments", ["experiments"], ["experiments"]),
     "microscope": ("The microscope", ["microscope"], ["microscope"]),
     "exporting": ("Export", ["exporting"], []),

@@ -11,7 +11,6 @@ from .analysis import explained_by_pixels as explained_by_pixels
 from .analysis import layer_kernels as layer_kernels
 from .analysis import lesioned as lesioned
 from .analysis import multiply_adds as multiply_adds
-from .analysis import parameters as parameters
 from .analysis import reestimate_normalization as reestimate_normalization
 from .analysis import spatial_share as spatial_share
 from .checks import ParameterError as ParameterError
@@ -33,9 +32,9 @@ from .models import load_trained as load_trained
 from .models import rednet as rednet
 from .models import repaired_involution_classifier as repaired_involution_classifier
 from .models import small_rednet as small_rednet
-from .notebook_parameters import check_parameters as check_parameters
 from .ops import involution as involution
 from .ops import window_products as window_products
+from .parameters import check_parameters as check_parameters
 from .records import load_results as load_results
 from .records import record as record
 from .records import save_json as save_json

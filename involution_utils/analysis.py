@@ -20,9 +20,6 @@ def count_parameters(model: keras.Model) -> int:
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
-parameters = count_parameters  # the name in notebooks 03, 06 and 07, which a module is to have
-
-
 def multiply_adds(model: keras.Model) -> int:
     """Count the multiply-adds of `model` for one image: convolutions, dense layers, making and applying kernels.
 

@@ -51,7 +51,7 @@ class LabelRun(Run):
             logits = model.predict(images / np.float32(255), batch_size=20, verbose=0)
             iou, border = scores(truth, logits.argmax(-1))
             found |= {f"mean IoU, {name}": round(iou, 4), f"border, {name}": round(border, 4)}
-        return found | {"trainable_parameters": analysis.parameters(model)}, {}
+        return found | {"trainable_parameters": analysis.count_parameters(model)}, {}
 
 
 def build(operator: str) -> keras.Model:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from involution_utils import checks, records
-from involution_utils.notebook_parameters import CHECKS, check_overrides, declared_parameters
+from involution_utils.parameters import CHECKS, check_overrides, declared_parameters
 from lab.process import results_of
 from lab.run import only_one
 

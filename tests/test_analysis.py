@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from involution_utils.analysis import (
+    count_parameters,
     effective_rank,
     explained_by_pixels,
     layer_kernels,
     lesioned,
     multiply_adds,
-    parameters,
     reestimate_normalization,
     spatial_share,
 )
@@ -90,7 +90,7 @@ def test_layer_kernels_of_a_residual_network_are_those_that_make_its_outputs():
 def test_shared_depthwise_costs_what_depthwise_does_and_fewer_weights():
     shared, own = small_rednet(operator="static"), small_rednet(operator="depthwise")
     assert multiply_adds(shared) == multiply_adds(own)
-    assert parameters(own) - parameters(shared) == 25 * (304 - 304 // 16)
+    assert count_parameters(own) - count_parameters(shared) == 25 * (304 - 304 // 16)
 
 
 # Kernels

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import involution_utils
-from involution_utils import multiply_adds, parameters, small_rednet
+from involution_utils import count_parameters, multiply_adds, small_rednet
 from lab.experiments import OPERATORS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,7 +50,7 @@ def test_costs_are_there_for_every_operator_of_the_lab():
     assert [row["operator"] for row in record["rows"]] == list(OPERATORS)
     for row in record["rows"]:
         model = small_rednet(**OPERATORS[row["operator"]])
-        assert (row["parameters"], row["multiply_adds"]) == (parameters(model), multiply_adds(model))
+        assert (row["parameters"], row["multiply_adds"]) == (count_parameters(model), multiply_adds(model))
         times = [row[f"{name}_ms"] for name in ("train_step", "keras_1", "keras_256")]
         assert 0 < times[1] < times[2] < 10_000
         assert times[0] > 0

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from involution_utils.analysis import parameters
+from involution_utils.analysis import count_parameters
 from involution_utils.models import PRETRAINED, involution_classifier, load_official_weights, load_trained, rednet
 from involution_utils.training import save_model
 
@@ -152,7 +152,7 @@ def test_a_model_that_ships_has_its_record_beside_it(name, capsys):
     model, record = load_trained(name, dataset="cifar10")
     assert capsys.readouterr().out == f"{name}: ships with the package\n"
     assert (record["model"], record["dataset"], record["pixels"]) == (name, "cifar10", "jpeg")
-    assert record["trainable_parameters"] == parameters(model)
+    assert record["trainable_parameters"] == count_parameters(model)
 
 
 def test_a_model_of_ones_own_comes_with_its_own_record(tmp_path, capsys, monkeypatch):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from involution_utils.analysis import multiply_adds, parameters
+from involution_utils.analysis import count_parameters, multiply_adds
 from involution_utils.layers import Involution2D
 from involution_utils.models import (
     OPERATORS,
@@ -70,7 +70,7 @@ def test_start_as_mean_survives_saving_and_other_seeds_change_the_rest():
 )
 def test_rednet_has_the_papers_parameters_and_multiply_adds(depth, size, billions):
     model = rednet(depth)
-    assert parameters(model) == size
+    assert count_parameters(model) == size
     assert round(multiply_adds(model) / 1e9, 3) == billions
 
 
@@ -89,7 +89,7 @@ def test_a_small_rednet_gives_logits_whatever_the_operator(operator):
 
 
 def test_the_small_rednet_is_a_third_of_the_cnn():
-    assert parameters(small_rednet()) <= 106_000
+    assert count_parameters(small_rednet()) <= 106_000
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import nbformat
 import papermill
 import pytest
 
-from involution_utils import ParameterError, notebook_parameters
+from involution_utils import ParameterError, parameters
 from tools.arithmetic import compare, reduced_copy
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +60,7 @@ def test_a_wrong_parameter_stops_a_notebook_with_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters", "sentence"),
+    ("name", "overrides", "sentence"),
     [
         ("03_training", {"epochs": "ten"}, "Received: epochs='ten'"),
         ("03_training", {"dataset": "imagenet"}, "`dataset` must be"),
@@ -71,9 +71,9 @@ def test_a_wrong_parameter_stops_a_notebook_with_one_sentence(tmp_path):
         ("06_fair_comparison", {"kernel_size": "5"}, "`kernel_size` must be an odd whole number"),
     ],
 )
-def test_wrong_parameters_are_refused(name, parameters, sentence):
+def test_wrong_parameters_are_refused(name, overrides, sentence):
     with pytest.raises(ParameterError) as error:
-        notebook_parameters.check_overrides(ROOT / "notebooks" / f"{name}.ipynb", parameters)
+        parameters.check_overrides(ROOT / "notebooks" / f"{name}.ipynb", overrides)
     assert sentence in str(error.value)
 
 
@@ -100,11 +100,11 @@ def test_the_set_up_cell_installs_imports_and_checks_every_parameter(path):
     assert "import keras\n" in cell.source
     assert "nbval-ignore-output" in cell.metadata.tags
     assert cell.outputs == []
-    declared = notebook_parameters.declared_parameters(path)
+    declared = parameters.declared_parameters(path)
     (call,) = re.findall(r"^check_parameters\((.*?)\)$", cell.source, flags=re.M | re.S)
     arguments = [argument.strip() for argument in call.split(",")]
     assert [argument for argument in arguments if argument] == [f"{name}={name}" for name in declared]
-    notebook_parameters.check_overrides(path, {})
+    parameters.check_overrides(path, {})
 
 
 @each

@@ -24,8 +24,8 @@ import papermill
 from traitlets.config import Config
 
 from involution_utils import checks
+from involution_utils.parameters import check_overrides, declared_parameters
 from involution_utils.records import provenance
-from involution_utils.notebook_parameters import check_overrides, declared_parameters
 from tools import output, pages
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"

@@ -1,21 +1,20 @@
 """The parameters of the notebooks: which names a notebook declares, and what each may be.
 
 A notebook declares its parameters in the cell tagged `parameters` and passes them all to `check_parameters` in the
-cell after it. papermill, `make run` and `sweep` override them; both of these check before a notebook starts.
+cell after it. papermill, `make run` and sweeps override them; the last two check before a notebook starts.
 """
 
 import ast
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from involution_utils import checks
-
-_INJECTED = "# Parameters"  # the first line of the cell that papermill adds
 
 
 def _none_or(meaning: str, check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
@@ -64,8 +63,8 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
 def check_parameters(**parameters: Any) -> None:
     """Check all parameters of a notebook before anything long begins.
 
-    Called in a notebook, it also reads the cells that set parameters, papermill's among them: a name there that is not
-    among `parameters` is misspelt.
+    Called in a notebook, it also reads the cell in which papermill sets parameters: a name there that is not among
+    `parameters` is misspelt.
 
     Args:
         **parameters: every parameter that the notebook declares, by its name; `CHECKS` holds what each may be.
@@ -73,7 +72,7 @@ def check_parameters(**parameters: Any) -> None:
     Raises:
         ParameterError: naming the parameter, what would be right and what was received.
     """
-    checks.names(_names_set_in_cells(parameters), parameters, "parameter")
+    checks.names(_injected_names(), parameters, "parameter")
     _check_values(parameters)
 
 
@@ -114,18 +113,12 @@ def check_overrides(notebook: str | os.PathLike, parameters: Mapping[str, Any]) 
     _check_values({**declared, **parameters})
 
 
-def _names_set_in_cells(declared: Collection[str]) -> list[str]:
-    """Return the names set by the parameter cells that ran last: the notebook's own, and papermill's after it."""
+def _injected_names() -> list[str]:
+    """Return the names that the cell of papermill sets, where a notebook runs and has one."""
     ipython = sys.modules.get("IPython")  # there if a notebook runs, and no dependency of the package
     shell = ipython and ipython.get_ipython()
-    names: list[str] = []
-    for source in reversed(shell.user_ns.get("In", []) if shell else []):
-        if source.startswith(_INJECTED):
-            targets = (t for s in ast.parse(source).body if isinstance(s, ast.Assign) for t in s.targets)
-            names += [target.id for target in targets if isinstance(target, ast.Name)]
-        elif not set(found := _assignments_or_none(source)).isdisjoint(declared):
-            return [*names, *found]  # what ran before was replaced
-    return names
+    cells = [cell for cell in (shell.user_ns.get("In", []) if shell else []) if cell.startswith("# Parameters\n")]
+    return re.findall(r"^(\w+) = ", cells[-1], re.MULTILINE) if cells else []
 
 
 def _assignments(source: str) -> dict[str, Any]:
@@ -138,10 +131,3 @@ def _assignments(source: str) -> dict[str, Any]:
             case _:
                 raise ValueError("not an assignment of a plain value")
     return assigned
-
-
-def _assignments_or_none(source: str) -> dict[str, Any]:
-    try:
-        return _assignments(source)
-    except (ValueError, SyntaxError):
-        return {}
