@@ -3,7 +3,7 @@
 
 const SIZE = 7, TAPS = SIZE * SIZE;
 const MEASURE = pixelsOf(DATA.measure); // what the rule looks at
-const [HIGH, LOW] = DATA.byItself ? [`${DATA.measureName} is above the threshold`, "it is not"] : ["it is bright", "it is dark"];
+const [HIGH, LOW] = DATA.byItself ? ["it is bright", "it is dark"] : [`${DATA.measureName} is above the threshold`, "it is not"];
 const identity = Float32Array.from({ length: TAPS }, (_, tap) => (tap === (TAPS - 1) / 2 ? 1 : 0));
 let threshold = DATA.threshold, width = DATA.width, ruled = null, blurred = null;
 
