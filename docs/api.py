@@ -12,7 +12,7 @@ PAGES = {
     "analysis": ("Looking into a network", ["analysis"], []),
     "data": ("Data", ["data"], []),
     "training": ("Training", ["training", "parameters"], []),
-    "experiments": ("Experiments", ["experiments"], ["experiments"]),
+    "records": ("Records and statistics", ["records", "statistics"], ["records", "statistics"]),
     "microscope": ("The microscope", ["microscope"], ["microscope"]),
     "exporting": ("Export", ["exporting"], []),
     "plotting": ("Figures", ["plotting"], ["plotting"]),

@@ -16,8 +16,6 @@ from .analysis import spatial_share as spatial_share
 from .checks import ParameterError as ParameterError
 from .data import ImageDataset as ImageDataset
 from .data import load_dataset as load_dataset
-from .experiments import load_measurements as load_measurements
-from .experiments import load_records as load_records
 from .exporting import export as export
 from .layers import AttentionKernelGenerator as AttentionKernelGenerator
 from .layers import Involution1D as Involution1D

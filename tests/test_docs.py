@@ -68,8 +68,8 @@ def test_the_architecture_forbids_something():
     allowed = rooms()
     assert "layers" not in allowed["ops"]
     assert "training" not in allowed["models"]
-    assert "experiments" not in allowed["exercises"]
-    assert "checks" in allowed["experiments"]
+    assert "exporting" not in allowed["exercises"]
+    assert "checks" in allowed["records"]
 
 
 def test_no_module_of_the_package_is_long():

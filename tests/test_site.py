@@ -98,10 +98,10 @@ def test_every_public_name_has_its_docstring_and_its_source(pages):
 
 
 def test_every_experiment_stands_on_its_page(pages):
-    from involution_utils.experiments import EXPERIMENTS
+    from lab.experiments import EXPERIMENTS
 
     headings = [h.get_text() for h in pages["experiments.html"].select("article h2")]
-    assert [h.rstrip("#") for h in headings] == list(EXPERIMENTS)
+    assert [h.rstrip("#").lower() for h in headings] == [one.title.lower() for one in EXPERIMENTS.values()]
 
 
 def test_first_mentions_lead_to_the_glossary(pages):
