@@ -10,6 +10,7 @@ PY := .venv/bin/python
 PIP := $(PY) -I -m pip install --disable-pip-version-check --quiet
 # In two processes, since a test keeps little more than one core busy.
 PYTEST := $(PY) -m pytest --numprocesses "$$JOBS" --dist worksteal
+BACKENDS := tests/test_ops.py tests/test_layers.py tests/test_generators.py  # what every backend must pass
 
 .DEFAULT_GOAL := help
 .PHONY: help lab run test test-all test-torch test-arithmetic lint bench site text lock links
@@ -43,15 +44,16 @@ run: .venv/ready  ## run all notebooks into runs/ (DATASET=auto EPOCHS= SEED=0 O
 
 test: lint  ## lint, unit tests, the notebooks' outputs, a few tests on JAX; no browser (JOBS=2)
 	$(PYTEST) -m "not browser and not long and not torch"
-	KERAS_BACKEND=jax $(PYTEST) tests/test_ops.py tests/test_execution.py tests/test_layers.py tests/test_generators.py
+	KERAS_BACKEND=jax $(PY) -m pytest -m smoke tests/test_ops.py tests/test_layers.py
 	@echo "Left out: tests in a browser, tests that take minutes, all tests on JAX. make test-all runs them."
 
 test-all: .venv/ready-dev  ## what make test leaves out: a browser (Chromium or Chrome), long tests, all on JAX
 	$(PY) -m pytest -m "(browser or long) and not torch"
+	KERAS_BACKEND=jax $(PYTEST) -m "not long and not browser and not torch" $(BACKENDS)
 
 test-torch: .venv/ready-dev  ## the operation, the layers and the official weights on PyTorch, which is in no lock
 	@$(PY) -c "import torch" 2> /dev/null || { echo "PyTorch is missing: .venv/bin/pip install torch"; exit 1; }
-	KERAS_BACKEND=torch $(PY) -m pytest tests/test_ops.py tests/test_layers.py tests/test_generators.py
+	KERAS_BACKEND=torch $(PY) -m pytest -m "not long and not browser and not torch" $(BACKENDS)
 	$(PY) -m pytest -m torch
 
 test-arithmetic: .venv/ready-dev  ## the notebooks' compared outputs under several arithmetics (NOTEBOOKS="03 04")
@@ -61,6 +63,7 @@ lint: .venv/ready-dev  ## ruff on code and notebooks, mypy on the type hints, ox
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
+	.venv/bin/oxlint --deny-warnings --allow no-unused-vars involution_utils tests
 
 bench: .venv/ready-dev  ## speed, memory and costs against the alternatives, into involution_utils/results
 	$(PY) benchmarks/bench.py

@@ -16,8 +16,8 @@ import numpy as np
 import onnxruntime
 
 from involution_utils import export, load_pretrained, save_json
-from involution_utils.records import provenance
 from involution_utils.models import PRETRAINED
+from involution_utils.records import provenance
 
 RESULTS = Path(__file__).resolve().parents[1] / "involution_utils" / "results" / "inference.json"
 ASSETS = RESULTS.parents[1] / "assets"

@@ -191,6 +191,7 @@ def arguments_in(config):
     ],
     ids=["default", "all arguments", "custom generator", "custom norm", "mixed precision", "1D", "3D"],
 )
+@pytest.mark.smoke
 def test_saved_and_loaded_layers_compute_the_same(layer, tmp_path):
     inputs = images(2, *(6, 5, 3)[: layer.rank], 4)
     model = keras.Sequential([keras.Input((*[None] * layer.rank, 4)), layer])

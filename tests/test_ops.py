@@ -109,6 +109,7 @@ def test_equals_the_loop_when_compiled(case, rank):
 
 
 @RANKS
+@pytest.mark.smoke
 def test_the_papers_padding_at_stride_2_differs_from_same(rank):
     inputs, kernels, _ = cut(Case(sizes=(8, 8, 4), kernel_size=(3, 3, 3), strides=(2, 2, 2)), rank).draw()
     papers = cut(Case(sizes=(8, 8, 4), kernel_size=(3, 3, 3), strides=(2, 2, 2), padding=((1, 1),) * 3), rank)
@@ -177,6 +178,7 @@ def test_the_output_has_the_type_of_inputs_and_each_gradient_that_of_its_argumen
 
 @RANKS
 @pytest.mark.parametrize("case", [Case(sizes=(3, 4, 2)), COMPILED[1]], ids=["stride 1", "strides"])
+@pytest.mark.smoke
 def test_gradients_of_gradients(case, rank):
     """Against finite differences of the first gradients, along one direction for both arguments."""
     case = cut(case, rank)

@@ -100,8 +100,8 @@ def test_every_public_name_has_its_docstring_and_its_source(pages):
 def test_every_experiment_stands_on_its_page(pages):
     from lab.experiments import EXPERIMENTS
 
-    headings = [h.get_text() for h in pages["experiments.html"].select("article h2")]
-    assert [h.rstrip("#").lower() for h in headings] == [one.title.lower() for one in EXPERIMENTS.values()]
+    headings = [h.get_text().rstrip("#").lower() for h in pages["experiments.html"].select("article h2")]
+    assert headings == [experiment.title.lower() for experiment in EXPERIMENTS.values()]
 
 
 def test_first_mentions_lead_to_the_glossary(pages):

@@ -1,4 +1,4 @@
-"""The run of the series, on a folder of tiny notebooks: what it leaves, how its pages read, how it ends when it fails."""
+"""The run of the series, on a folder of tiny notebooks: what it leaves, how its pages read, how it ends if it fails."""
 
 import json
 import os
@@ -24,7 +24,7 @@ Image(base64.b64decode(png), metadata={"alt": '"><b>a dot'})
 """
 LOG = r"""
 import sys
-sys.stderr.write("2026-08-19 12:00:00.1: I tensorflow/core/util/port.cc:153] oneDNN\nWARNING: All log messages before x\n")
+sys.stderr.write("2026-08-19 12:00:00.1: I tensorflow/core/util/port.cc:153] oneDNN\nWARNING: All log messages\n")
 sys.stderr.write("I0000 00:00:1.2 cpu.cc:1] AVX\n")
 """
 RECORD = """
