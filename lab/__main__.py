@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import functools
 import sys
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pooch
 from involution_utils import checks, records
 from lab import sweep
 from lab.experiments import EXPERIMENTS
-from lab.process import Processes, call
 from lab.run import make
 
 
@@ -31,22 +29,22 @@ def _list(options):
 def _run(options):
     checks.choice("name", options.name, EXPERIMENTS)
     models = options.models or options.state / "models"
-    with _submitting(options.scheduler) as submit:
-        failures = make(EXPERIMENTS[options.name], options.results, options.state, models, submit)
-    for failure in failures:
-        _say(failure)
-    return 1 if failures else 0
+    with _executor(options.scheduler) as executor:
+        return _told(make(EXPERIMENTS[options.name], options.results, options.state, models, executor))
 
 
 def _sweep(options):
     points = sweep.grid(options.notebook, options.parameters)
-    with _submitting(options.scheduler) as submit:
-        results = sweep.sweep(points, options.out, submit)
-    print(sweep.table(results))
-    failed = [result for result in results if result["status"] != "done"]
-    if failed:
-        _say(f"{len(failed)} failed; the notebooks so far are in {options.out}, and the same command tries them again")
-    return 1 if failed else 0
+    with _executor(options.scheduler) as executor:
+        failures = sweep.sweep(points, options.out, executor)
+    print(sweep.show(points, options.out))
+    return _told(failures)
+
+
+def _told(failures):
+    for failure in failures:
+        _say(f"{failure}; the same command tries it again")
+    return 1 if failures else 0
 
 
 def _say(problem):
@@ -54,11 +52,10 @@ def _say(problem):
 
 
 @contextlib.contextmanager
-def _submitting(scheduler):
-    """Give the `submit` of an executor, here or of a Dask cluster, that makes each call in a process of its own."""
+def _executor(scheduler):
+    """Give the executor of a Dask cluster, or None."""
     if scheduler is None:
-        with Processes() as executor:
-            yield executor.submit
+        yield None
         return
     checks.extra("distributed", "cluster")
     import distributed
@@ -68,7 +65,7 @@ def _submitting(scheduler):
     except (OSError, ValueError) as error:
         raise checks.error("scheduler", f"the address of a Dask scheduler that answers ({error})", scheduler) from None
     with client:
-        yield functools.partial(client.get_executor(pure=False).submit, call)
+        yield client.get_executor(pure=False)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,12 +1,11 @@
 """What a run is, and how the rows of those that are missing are made."""
 
 import contextlib
-import errno
 import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -42,12 +41,21 @@ class Run:
         """Name and seed, for people to read and for the names of files."""
         return f"{self.name.replace(' ', '_').replace(',', '')}-seed{self.seed}"
 
+    @property
+    def command(self) -> str:
+        """The command that makes this run."""
+        return f"python -m lab run {self.experiment}"
+
+    def fields(self) -> dict[str, Any]:
+        """Return the columns that declare this run."""
+        return asdict(self)
+
     def is_done(self, rows: Iterable[Mapping[str, Any]]) -> bool:
         """Return whether one of `rows` is of this run: all fields are equal, and what came out is there."""
-        fields = asdict(self)
+        fields = self.fields()
         return any(fields == {n: row.get(n) for n in fields} and set(self.outcomes) <= set(row) for row in rows)
 
-    def execute(self, state: Path, models: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def execute(self, state: Path, models: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         """Do what is declared.
 
         Args:
@@ -55,9 +63,16 @@ class Run:
             models: Folder of the trained models, `models/experiment/label.keras`.
 
         Returns:
-            The columns of what came out, and arrays to keep beside the table.
+            The columns of what came out, a column `problem` among them if it failed; and what is to `keep`.
         """
         raise NotImplementedError
+
+    def keep(self, found: dict[str, Any], results: Path) -> None:
+        """Keep what `execute` returned beside the columns, in the folder of the tables: here arrays, by their names."""
+        path = results / f"{self.experiment}.npz"
+        if found:
+            kept = dict(np.load(path)) if path.is_file() else {}
+            checks.write_whole(path, lambda part: np.savez_compressed(part, **kept | found))
 
 
 @dataclass(frozen=True)
@@ -81,18 +96,19 @@ class Experiment:
         return [run for run in self.declare(results) if not run.is_done(rows)]
 
 
-def execute(run: Run, state: Path, models: Path) -> tuple[dict[str, Any], dict]:
-    """Execute `run` in this process; return its row and its arrays."""
-    found, begin, cpu = records.provenance(), time.perf_counter(), time.process_time()
-    results, arrays = run.execute(state / run.experiment / run.label, models)
-    spent, wall = time.process_time() - cpu, time.perf_counter() - begin
+def execute(run: Run, state: Path, models: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Execute `run` in this process; return its row, and what is to keep beside it."""
+    found, begin, before = records.provenance(), time.perf_counter(), sum(os.times()[:4])
+    results, kept = run.execute(state / run.experiment / run.label, models)
+    spent, wall = sum(os.times()[:4]) - before, time.perf_counter() - begin  # with that of processes that it started
     epochs = sum(results.get("history", {}).get("seconds", []))  # more than was spent here if the run was resumed
-    more = {"processor_seconds": round(spent * max(1.0, epochs / wall), 1)}
-    more["command"] = f"python -m lab run {run.experiment}"
-    return asdict(run) | results | asdict(run) | found | more, arrays
+    more = {"processor_seconds": round(spent * max(1.0, epochs / wall), 1), "command": run.command}
+    return run.fields() | results | run.fields() | found | more, kept
 
 
-def make(experiment: Experiment, results: Path, state: Path, models: Path, submit: Callable[..., Future]) -> list[str]:
+def make(
+    experiment: Experiment, results: Path, state: Path, models: Path, executor: Executor | None = None
+) -> list[str]:
     """Make the missing rows of `experiment`, each appended to its table as soon as its run is finished.
 
     Args:
@@ -100,10 +116,10 @@ def make(experiment: Experiment, results: Path, state: Path, models: Path, submi
         results: Folder of the tables.
         state: Folder for what resumes unfinished runs.
         models: Folder for the trained models.
-        submit: The `submit` of a `concurrent.futures.Executor` that calls each function in a process of its own.
+        executor: What calls a function elsewhere, such as that of a Dask cluster; None for processes of this machine.
 
     Returns:
-        A sentence for each run that failed; nothing is kept of it.
+        A sentence for each run that failed; it gets no row.
 
     Raises:
         ParameterError: If another process makes this experiment with the same `state`.
@@ -112,13 +128,13 @@ def make(experiment: Experiment, results: Path, state: Path, models: Path, submi
         checks.folder(name, folder).mkdir(parents=True, exist_ok=True)
     with only_one(state / f"{experiment.name}.lock"):
         missing, failures = experiment.missing(results), []
-        for _, made, problem in results_of(submit, execute, missing, state, models):
-            if problem:
-                failures.append(problem)
-                continue
-            row, arrays = made
-            keep_arrays(arrays, results / f"{experiment.name}.npz")
-            append(row, results / f"{experiment.name}.jsonl")
+        for run, made, problem in results_of(execute, missing, state, models, executor=executor):
+            row, kept = made or ({"problem": problem}, {})
+            run.keep(kept, results)
+            if "problem" in row:
+                failures.append(f"{run.label} failed: {row['problem']}")
+            else:
+                append(row, results / f"{experiment.name}.jsonl")
     return failures
 
 
@@ -133,26 +149,12 @@ def only_one(path: Path) -> Any:
 
 
 def append(row: Mapping[str, Any], path: Path) -> None:
-    """Append `row` to a table by one write; what an earlier one left unfinished is removed, and so is this one's.
+    """Append `row` to a table, behind the last whole line: what a crash or a full disk left of another is removed.
 
     Raises:
         OSError: If there is no room for it.
     """
-    line = json.dumps(row, allow_nan=False, ensure_ascii=False).encode() + b"\n"
-    with path.open("a+b", buffering=0) as file:
+    with path.open("a+b") as file:
         file.seek(0)
-        whole = file.read().rfind(b"\n") + 1
-        file.truncate(whole)
-        try:
-            if file.write(line) < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        except OSError:
-            file.truncate(whole)
-            raise
-
-
-def keep_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """Add `arrays` to the compressed file `path`, which is written whole."""
-    if arrays:
-        kept = dict(np.load(path)) if path.is_file() else {}
-        checks.write_whole(path, lambda part: np.savez_compressed(part, **kept | arrays))
+        file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(json.dumps(row, allow_nan=False, ensure_ascii=False).encode() + b"\n")

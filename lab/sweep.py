@@ -5,52 +5,86 @@ import hashlib
 import itertools
 import json
 import re
-import shutil
+import shlex
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from involution_utils import checks, records
 from involution_utils.parameters import CHECKS, check_overrides, declared_parameters
-from lab.process import results_of
-from lab.run import only_one
+from lab.run import Experiment, Run, make
 
 
-@dataclass(frozen=True)
-class Point:
-    """One execution of a notebook.
+@dataclass(frozen=True, kw_only=True)
+class Point(Run):
+    """One execution of a notebook; its row agrees in the notebook's code and parameters.
 
     Attributes:
         notebook: Name of its file.
-        source: Its content, so that another machine needs no copy of the file.
+        code: Digest of its code.
         parameters: Values that replace its defaults.
-        output_dir: Whether it has a parameter of that name.
+        source: Its content, so that another machine needs no copy of the file.
     """
 
     notebook: str
-    source: str = field(repr=False)
+    code: str
     parameters: Mapping[str, Any]
-    output_dir: bool
+    source: str = field(repr=False)
 
     @property
     def label(self) -> str:
-        """The parameters, for people to read, and the name of the point's folder."""
-        text = ",".join(f"{name}={value}" for name, value in self.parameters.items()) or "defaults"
-        safe = re.sub(r"[^\w.,=+-]", "_", text)[:100]
-        return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        """Its name, which is that of its folder."""
+        return self.name
 
     @property
-    def identity(self) -> dict[str, Any]:
-        """What a finished point must agree in: the notebook, its code and the parameters, as JSON has them."""
-        cells = [cell["source"] for cell in json.loads(self.source)["cells"] if cell["cell_type"] == "code"]
-        code = hashlib.sha256("\0".join(map("".join, cells)).encode()).hexdigest()
-        return {"notebook": self.notebook, "code": code, "parameters": dict(self.parameters)}
+    def command(self) -> str:
+        """The command that makes this point."""
+        given = [part for name, value in self.parameters.items() for part in ("-p", name, str(value))]
+        return shlex.join(["python", "-m", "lab", "sweep", self.notebook, *given])
+
+    def fields(self) -> dict[str, Any]:
+        """Return the columns that declare this point: all but the content of the file."""
+        return {name: value for name, value in asdict(self).items() if name != "source"}
+
+    def execute(self, state: Path, models: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Execute the notebook in a temporary folder, which is working directory and `output_dir` at once.
+
+        Returns:
+            The columns `records`, the content of the JSON files that it left, and `problem`, if a cell failed; and the
+            bytes of all files, the executed notebook among them, by their names.
+        """
+        import papermill
+        from traitlets.config import Config
+
+        # A kernel reached through a file rather than a network port, so that a machine without any network will do.
+        local = Config({"KernelManager": {"transport": "tcp" if sys.platform == "win32" else "ipc"}})
+        with tempfile.TemporaryDirectory() as name:
+            folder, columns = Path(name), {}
+            notebook = folder / self.notebook
+            notebook.write_text(self.source, encoding="utf-8")
+            parameters = dict(self.parameters)
+            if "output_dir" in declared_parameters(notebook):
+                parameters["output_dir"] = "."
+            try:
+                papermill.execute_notebook(notebook, notebook, parameters, cwd=name, progress_bar=False, config=local)
+            except papermill.PapermillExecutionError as error:
+                columns["problem"] = f"cell In [{error.exec_count}]: {error.ename}: {error.evalue}"
+            left = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+            files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in left}
+        written = {name.removesuffix(".json"): files[name] for name in files if re.fullmatch(r"[^/]*\.json", name)}
+        return columns | {"records": {name: json.loads(text) for name, text in written.items()}}, files
+
+    def keep(self, found: dict[str, Any], results: Path) -> None:
+        """Write the files that the point left into its folder."""
+        for name, content in found.items():
+            path = results / self.label / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
 
 
 def values(name: str, text: str) -> list[Any]:
@@ -92,116 +126,59 @@ def grid(notebook: str | PathLike, parameters: Iterable[tuple[str, str]]) -> lis
             raise checks.ParameterError(f"`{name}` is given twice; give its values with commas between them")
         chosen[name] = values(name, text)
     source, points = Path(notebook).read_text(encoding="utf-8"), []
+    cells = ["".join(cell["source"]) for cell in json.loads(source)["cells"] if cell["cell_type"] == "code"]
+    common = {"notebook": Path(notebook).name, "code": _digest("\0".join(cells)), "source": source}
     for combination in itertools.product(*chosen.values()):
         given = dict(zip(chosen, combination, strict=True))
-        points.append(Point(Path(notebook).name, source, given, "output_dir" in declared))
+        text = ",".join(f"{name}={value}" for name, value in given.items()) or "defaults"
+        safe = re.sub(r"[^\w.,=+-]", "_", text)[:100]
+        label = safe if safe == text else f"{safe}-{_digest(text)[:8]}"
+        points.append(Point(experiment="sweep", name=label, parameters=given, **common))
         if set(declared) <= set(CHECKS):  # a notebook of the series
             check_overrides(notebook, given)
     return points
 
 
-def execute(point: Point) -> dict[str, Any]:
-    """Execute a point in a temporary folder, which is working directory and `output_dir` at once.
-
-    Returns:
-        `status`, "done" or what went wrong and where; `seconds`; provenance; and `files`, from the name of each file
-        that it left, the executed notebook among them, to its bytes.
-    """
-    import papermill
-    from traitlets.config import Config
-
-    # A kernel reached through a file rather than a network port, so that a machine without any network will do.
-    local = Config({"KernelManager": {"transport": "tcp" if sys.platform == "win32" else "ipc"}})
-    parameters = dict(point.parameters) | ({"output_dir": "."} if point.output_dir else {})
-    with tempfile.TemporaryDirectory() as name:
-        folder, begin, status = Path(name), time.perf_counter(), "done"
-        notebook = folder / point.notebook
-        notebook.write_text(point.source, encoding="utf-8")
-        try:
-            papermill.execute_notebook(
-                str(notebook), str(notebook), parameters, cwd=name, progress_bar=False, config=local
-            )
-        except papermill.PapermillExecutionError as error:
-            status = f"cell In [{error.exec_count}]: {error.ename}: {error.evalue}"
-        left = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in left}
-    seconds = round(time.perf_counter() - begin, 1)
-    return {"status": status, "seconds": seconds, **records.provenance(), "files": files}
+def _digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def sweep(points: Sequence[Point], out: Path, submit: Callable[..., Future]) -> list[dict[str, Any]]:
-    """Execute those points that are not finished, and keep what each leaves.
-
-    Each point gets a folder in `out` with the executed notebook and what it wrote, and a JSON file beside it.
+def sweep(points: Sequence[Point], out: Path, executor: Executor | None = None) -> list[str]:
+    """Execute those points that are not finished: a row for each in `sweep.jsonl`, and a folder of what it left.
 
     Args:
         points: What `grid` returned.
         out: Folder of this sweep; later calls may add points of the same notebook.
-        submit: The `submit` of a `concurrent.futures.Executor` that calls each function in a process of its own.
+        executor: As for `lab.run.make`.
 
     Returns:
-        The content of each point's JSON file, in the order of `points`.
+        A sentence for each point that failed; the executed notebook in its folder shows more.
 
     Raises:
-        ParameterError: If another sweep writes into `out`, or what lies there is no point of this notebook's code.
+        ParameterError: If another sweep writes into `out`, or what lies there is no sweep of this notebook's code.
     """
-    checks.folder("out", out).mkdir(parents=True, exist_ok=True)
-    with only_one(out / ".lock"):
-        kept = {point.label: _kept(out, point) for point in points}
-        missing = [point for point in points if kept[point.label].get("status") != "done"]
-        for point, outcome, problem in results_of(submit, execute, missing):
-            kept[point.label] = _keep(out, point, outcome or {"status": problem, "files": {}})
-    return [kept[point.label] for point in points]
+    table = checks.folder("out", out) / "sweep.jsonl"
+    if out.exists() and any(out.iterdir()) and not table.exists():
+        raise checks.error("out", "an empty folder, or one of an earlier sweep", str(out))
+    for row in records.read_rows("sweep", out):
+        if row.get("code") != points[0].code:
+            raise checks.error("out", f"another folder: this one is not of {points[0].notebook} as it is now", str(out))
+    out.mkdir(parents=True, exist_ok=True)
+    table.touch()
+    return make(Experiment("sweep", "points of a grid", lambda results: list(points)), out, out, out, executor)
 
 
-def _kept(out, point):
-    """Return what an earlier sweep kept of this point, {} if nothing; refuse files that are not of this notebook."""
-    path = out / f"{point.label}.json"
-    if not path.exists() and not (out / point.label).exists():
-        return {}
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        same = json.dumps({name: kept[name] for name in point.identity}) == json.dumps(point.identity)
-        if same and isinstance(kept["status"], str) and isinstance(kept["records"], dict):
-            return kept
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        pass
-    raise checks.error(
-        "out", f"another folder: {point.label} in this one is not of {point.notebook} as it is now", str(out)
-    )
-
-
-def _keep(out, point, outcome):
-    """Write the files of a point, and before them what says that it is ours and, last, that it is finished."""
-    path, folder, found = out / f"{point.label}.json", out / point.label, {}
-    more = {name: value for name, value in outcome.items() if name != "files"}
-    kept = point.identity | more | {"records": found}
-    records.save_json(kept | {"status": "unfinished"}, path)
-    shutil.rmtree(folder, ignore_errors=True)  # of the same point, which had failed
-    for name, content in outcome["files"].items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-        if name.endswith(".json") and "/" not in name:
-            try:
-                found[Path(name).stem] = json.loads(content)
-            except (ValueError, RecursionError):
-                continue
-    records.save_json(kept, path)
-    return kept
-
-
-def table(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return what `sweep` returned as a table: parameters, status, seconds, and the numbers in the records."""
+def show(points: Sequence[Point], out: Path) -> str:
+    """Return the finished `points` as a table: parameters, seconds of a processor, and the numbers in the records."""
     import pandas
 
-    rows = []
-    for result in results:
-        status = result["status"] if result["status"] == "done" else "failed"
-        row = dict(result["parameters"]) | {"status": status, "seconds": result.get("seconds")}
-        for stem, record in result["records"].items():
-            numbers = record.items() if isinstance(record, dict) else ()
-            row |= {f"{stem} {name}": value for name, value in numbers if type(value) in (int, float)}
-        rows.append(row)
-    frame = pandas.DataFrame(rows)
-    shown = [name for name in frame if " " not in name or "test_accuracy" in name or frame[name].nunique() > 1]
-    return frame[shown].to_string(index=False, float_format="{:.4g}".format)
+    table = records.read_rows("sweep", out)
+    rows = [row for point in points for row in table if point.is_done([row])]
+    frame = pandas.json_normalize(rows, sep=" ")
+    numbers = [name for name in frame.select_dtypes("number") if name.startswith("records ")]
+    numbers = [name for name in numbers if "test_accuracy" in name or frame[name].nunique() > 1]
+    frame = frame.reindex(
+        columns=[*(f"parameters {name}" for name in points[0].parameters), "processor_seconds", *numbers]
+    )
+    frame.columns = [name.removeprefix("parameters ").removeprefix("records ") for name in frame]
+    return frame.to_string(index=False, float_format="{:.4g}".format)

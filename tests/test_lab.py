@@ -1,25 +1,27 @@
 """The lab: runs are judged, rows are whole or missing, and what is interrupted goes on."""
 
 import json
-from concurrent.futures import Future
+import os
+from concurrent.futures import Executor, Future
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 
 from involution_utils.checks import ParameterError
 from involution_utils.records import load_results, read_rows
 from lab.__main__ import main
 from lab.experiments import EXPERIMENTS, FACTORIAL
-from lab.process import CallError, Processes
+from lab.process import CallError, call
 from lab.run import Experiment, append, make, only_one
 from lab.training import TrainingRun
 
-TINY = {"model": "involution_classifier", "dataset": "shapes", "train_images": 100, "test_images": 50, "epochs": 1}
+TINY = {"model": "conv_classifier", "dataset": "shapes", "train_images": 100, "test_images": 50, "epochs": 1}
 
 
 def tiny_runs(results):
     more = {"validation_images": 50, "batch_size": 50, "image_seed": 3}
-    return [TrainingRun(experiment="tiny", name="INN", seed=seed, **TINY | more) for seed in (0, 1)]
+    return [TrainingRun(experiment="tiny", name="CNN", seed=seed, **TINY | more) for seed in (0, 1)]
 
 
 TINY_EXPERIMENT = Experiment("tiny", "two runs of a few seconds", tiny_runs)
@@ -47,30 +49,32 @@ def test_a_run_judges_itself(fields, words):
         TrainingRun(**{"experiment": "x", "name": "x", "model": "small_rednet"} | fields)
 
 
-def in_process(function, *arguments):
-    """Stand in for an executor's `submit`: call at once, here."""
-    future = Future()
-    try:
-        future.set_result(function(*arguments))
-    except Exception as error:
-        future.set_exception(error)
-    return future
+class Here(Executor):
+    """An executor that calls at once, in this process."""
+
+    def submit(self, call, function, *arguments):
+        future = Future()
+        try:
+            future.set_result(function(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 def test_an_experiment_makes_what_is_missing_and_the_same_numbers_again(tmp_path):
     folders = tmp_path / "results", tmp_path / "state", tmp_path / "models"
-    assert make(TINY_EXPERIMENT, *folders, in_process) == []
+    assert make(TINY_EXPERIMENT, *folders, Here()) == []
     first, second = read_rows("tiny", folders[0])
     table = folders[0] / "tiny.jsonl"
     table.write_text(table.read_text().split("\n", 1)[1])  # the row of seed 0 is lost
-    assert make(TINY_EXPERIMENT, *folders, in_process) == []
+    assert make(TINY_EXPERIMENT, *folders, Here()) == []
     kept, again = read_rows("tiny", folders[0])
     assert kept == second
     for column in ("test_accuracy", "validation_accuracy"):
         assert again[column] == first[column]
     assert again["history"]["loss"] == first["history"]["loss"] != second["history"]["loss"]
     assert (first["test_accuracy"] * 50) % 1 == pytest.approx(0)
-    assert (folders[2] / "tiny" / "INN-rate0.001-seed0.keras").is_file()
+    assert (folders[2] / "tiny" / "CNN-rate0.001-seed0.keras").is_file()
     row = load_results("tiny", folders[0]).iloc[0]
     assert row["validation_accuracy"] == row["history"]["val_accuracy"][-1]
     for column in ("package", "commit", "versions", "backend", "processor", "date", "processor_seconds", "command"):
@@ -125,34 +129,48 @@ def test_a_row_without_what_came_out_is_no_finished_run(tmp_path):
 
 def test_two_processes_do_not_make_one_experiment(tmp_path):
     with only_one(tmp_path / "tiny.lock"), pytest.raises(ParameterError, match="another process is at it"):
-        make(TINY_EXPERIMENT, tmp_path, tmp_path, tmp_path, None)
+        make(TINY_EXPERIMENT, tmp_path, tmp_path, tmp_path)
 
 
-def test_a_call_that_fails_or_dies_is_a_sentence_and_the_next_one_works():
-    import os
+@pytest.mark.timeout(120)
+def test_a_call_that_fails_or_dies_is_a_sentence_and_the_next_one_works(capfd):
+    with pytest.raises(CallError, match="ValueError: invalid literal"):
+        call(int, "no")
+    with pytest.raises(CallError, match="ended with code 3"):
+        call(os._exit, 3)
+    assert call(print, "what is printed is no answer") is None
+    assert call(abs, -2) == 2
+    assert "what is printed" in capfd.readouterr().err
 
-    with Processes() as executor:
-        calls = [executor.submit(int, "no"), executor.submit(os._exit, 3), executor.submit(abs, -2)]
-        with pytest.raises(CallError, match="ValueError: invalid literal"):
-            calls[0].result(120)
-        with pytest.raises(CallError, match="ended with code 3"):
-            calls[1].result(120)
-        assert calls[2].result(120) == 2
+
+def test_a_failed_run_is_told_gets_no_row_and_the_others_are_made(tmp_path, monkeypatch):
+    def execute(run, state, models):
+        if run.seed == 0:
+            raise OSError("no images")
+        return {"test_accuracy": 0.5, "history": {}}, {"classes": np.arange(3)}
+
+    monkeypatch.setattr(TrainingRun, "execute", execute)
+    failures = make(TINY_EXPERIMENT, tmp_path, tmp_path, tmp_path, Here())
+    assert failures == ["CNN-rate0.001-seed0 failed: no images"]
+    assert [row["seed"] for row in read_rows("tiny", tmp_path)] == [1]
+    assert np.load(tmp_path / "tiny.npz")["classes"].tolist() == [0, 1, 2]
 
 
-def test_a_full_disk_leaves_the_table_as_it_was(tmp_path, monkeypatch):
-    append({"experiment": "e", "name": "a"}, tmp_path / "e.jsonl")
-    before = (tmp_path / "e.jsonl").read_bytes()
+def test_a_full_disk_costs_the_new_row_alone(tmp_path):
     import resource
 
+    first, long = {"experiment": "e", "name": "a"}, {"experiment": "e", "name": "a" * 100}
+    append(first, tmp_path / "e.jsonl")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "e.jsonl").stat().st_size + 20, limits[1]))
     try:
         with pytest.raises(OSError, match=r"No space left|too large"):
-            append({"experiment": "e", "name": "a" * 100}, tmp_path / "e.jsonl")
+            append(long, tmp_path / "e.jsonl")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert (tmp_path / "e.jsonl").read_bytes() == before
+    assert read_rows("e", tmp_path) == [first]
+    append(long, tmp_path / "e.jsonl")
+    assert read_rows("e", tmp_path) == [first, long]
 
 
 def test_the_command_line_lists_and_refuses(capsys, tmp_path):

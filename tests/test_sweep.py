@@ -1,13 +1,21 @@
-"""Sweeps: values and grids, what is believed of an earlier sweep, and what a point leaves."""
+"""Sweeps: values and grids, what is believed of an earlier sweep, what a point leaves; Ctrl-C and a cluster."""
 
 import json
-from concurrent.futures import Future
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Executor, Future
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from involution_utils.checks import ParameterError
+from involution_utils.records import load_results, read_rows
 from lab import sweep
+from lab.__main__ import main
 from lab.run import only_one
 
 CODE = """import json, pathlib
@@ -24,16 +32,19 @@ def notebook(tmp_path):
     return tmp_path / "a.ipynb"
 
 
-def pretended(function, versions, execute, point):
-    """Stand in for an executor's `submit`: what executing the point would have left."""
-    future = Future()
-    files = {point.notebook: b"executed", "net.json": json.dumps({"test_accuracy": point.parameters["seed"]}).encode()}
-    future.set_result({"status": "done", "seconds": 1.0, "files": files})
-    return future
+class Pretended(Executor):
+    """An executor that gives at once what executing a point would have left."""
+
+    def submit(self, call, function, versions, execute, point, *folders):
+        future, record = Future(), {"test_accuracy": point.parameters["seed"], "history": [1]}
+        files = {point.notebook: b"executed", "net.json": json.dumps(record).encode()}
+        future.set_result((point.fields() | {"records": {"net": record}, "processor_seconds": 1.0}, files))
+        return future
 
 
-def never(*call):
-    raise AssertionError("nothing was to be executed")
+class Never(Executor):
+    def submit(self, *call):
+        raise AssertionError("nothing was to be executed")
 
 
 @pytest.mark.parametrize(
@@ -67,49 +78,99 @@ def test_a_grid_has_each_point_once_and_tells_them_apart(notebook):
 
 def test_finished_points_are_not_executed_again_and_more_may_come(notebook, tmp_path):
     out, points = tmp_path / "out", sweep.grid(notebook, [("seed", "0,1")])
-    first = sweep.sweep(points, out, pretended)
-    assert sweep.sweep(points, out, never) == first
-    assert [result["records"]["net"]["test_accuracy"] for result in first] == [0, 1]
+    assert sweep.sweep(points, out, Pretended()) == sweep.sweep(points, out, Never()) == []
     assert (out / "seed=0" / "a.ipynb").read_bytes() == b"executed"
-    assert len(sweep.sweep(sweep.grid(notebook, [("seed", "0,1,2")]), out, pretended)) == 3
-    shown = sweep.table(first)
-    assert "test_accuracy" in shown
-    assert "done" in shown
+    assert sweep.sweep(sweep.grid(notebook, [("seed", "0,1,2")]), out, Pretended()) == []
+    assert len(load_results("sweep", out)) == 3
+    header, *rows = sweep.show(points, out).splitlines()
+    assert header.split() == ["seed", "processor_seconds", "net", "test_accuracy"]
+    assert [row.split() for row in rows] == [["0", "1", "0"], ["1", "1", "1"]]
 
 
-@pytest.mark.parametrize(
-    "content",
-    ["years of work", "[]", "3", '{"status": "done"}', "[" * 9999, '{"parameters": {"seed": 7}, "status": "done"}'],
-)
-def test_a_file_that_is_not_this_points_is_neither_believed_nor_touched(content, notebook, tmp_path):
-    (tmp_path / "out").mkdir()
-    path = tmp_path / "out" / "seed=0.json"
-    path.write_text(content)
-    with pytest.raises(ParameterError, match="`out` must be another folder"):
-        sweep.sweep(sweep.grid(notebook, [("seed", "0")]), tmp_path / "out", never)
-    assert path.read_text() == content
-
-
-def test_points_of_other_code_or_parameters_are_refused(notebook, tmp_path):
+def test_what_is_no_sweep_of_this_code_is_neither_believed_nor_touched(notebook, tmp_path):
     out, points = tmp_path / "out", sweep.grid(notebook, [("seed", "0")])
-    sweep.sweep(points, out, pretended)
-    path = out / "seed=0.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"parameters": {"seed": 1}}))
+    (out / "seed=0").mkdir(parents=True)
+    with pytest.raises(ParameterError, match="`out` must be an empty folder"):
+        sweep.sweep(points, out, Never())
+    (out / "sweep.jsonl").write_text("years of work\n")
+    with pytest.raises(ParameterError, match=r"line 1 of .* is damaged"):
+        sweep.sweep(points, out, Never())
+    assert (out / "sweep.jsonl").read_text() == "years of work\n"
+    (out / "sweep.jsonl").unlink()
+    (out / "seed=0").rmdir()
+    sweep.sweep(points, out, Pretended())
+    notebook.write_text(notebook.read_text().replace("seed > 1", "seed > 2"))
     with pytest.raises(ParameterError, match="`out` must be another folder"):
-        sweep.sweep(points, out, never)
-    path.unlink()  # what is left is a folder that nothing says is a sweep's
-    with pytest.raises(ParameterError, match="`out` must be another folder"):
-        sweep.sweep(points, out, never)
+        sweep.sweep(sweep.grid(notebook, [("seed", "0,1")]), out, Never())
 
 
 def test_two_sweeps_do_not_write_into_one_folder(notebook, tmp_path):
-    with only_one(tmp_path / ".lock"), pytest.raises(ParameterError, match="another process is at it"):
-        sweep.sweep(sweep.grid(notebook, []), tmp_path, never)
+    sweep.sweep(sweep.grid(notebook, [("seed", "0")]), tmp_path / "out", Pretended())
+    with only_one(tmp_path / "out" / "sweep.lock"), pytest.raises(ParameterError, match="another process is at it"):
+        sweep.sweep(sweep.grid(notebook, [("seed", "0")]), tmp_path / "out", Never())
 
 
-def test_a_point_leaves_its_notebook_and_its_record_or_says_what_failed(notebook):
-    done, failed = (sweep.execute(point) for point in sweep.grid(notebook, [("seed", "1,2")]))
-    assert (done["status"], failed["status"]) == ("done", "cell In [3]: ValueError: too large")
-    assert json.loads(done["files"]["net.json"]) == {"test_accuracy": 0.5, "sum": 1.5}
-    assert set(done["files"]) == {"a.ipynb", "net.json"}
-    assert done["versions"]["keras"]
+def test_a_point_leaves_its_notebook_and_its_record_or_says_what_failed(notebook, tmp_path):
+    done, failed = (point.execute(tmp_path, tmp_path) for point in sweep.grid(notebook, [("seed", "1,2")]))
+    assert done[0] == {"records": {"net": {"test_accuracy": 0.5, "sum": 1.5}}}
+    assert set(done[1]) == {"a.ipynb", "net.json"}
+    assert failed[0] == {"problem": "cell In [3]: ValueError: too large", "records": {}}
+    assert set(failed[1]) == {"a.ipynb"}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_cluster_executes_the_points_and_an_address_where_nothing_answers_is_a_sentence(notebook, tmp_path, capsys):
+    distributed = pytest.importorskip("distributed")
+    command = ["sweep", str(notebook), "-p", "seed", "0,1,2", "--out", str(tmp_path / "out"), "--scheduler"]
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        assert main([*command, cluster.scheduler_address]) == 1
+        assert "seed=2 failed: cell In [3]: ValueError: too large" in capsys.readouterr().err
+        rows = read_rows("sweep", tmp_path / "out")
+        assert {row["seed"]: row["records"]["net"]["sum"] for row in map(parameters_too, rows)} == {0: 0.5, 1: 1.5}
+        assert all(row["processor_seconds"] > 0 and row["versions"]["keras"] for row in rows)
+        address = cluster.scheduler_address
+    assert main([*command, address]) == 2
+    assert "`scheduler` must be the address" in capsys.readouterr().err
+
+
+def parameters_too(row):
+    return row | row["parameters"]
+
+
+def wait_for(true, seconds):
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, f"it has not come in {seconds} seconds"
+        time.sleep(0.2)
+    return found
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text() if Path("/proc").is_dir() else True
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal to one process")
+def test_ctrl_c_ends_the_children_and_keeps_the_finished_rows(notebook, tmp_path):
+    begun = tmp_path / "begun"
+    wait = f"if seed: import os, time; open({str(begun)!r}, 'w').write(f'{{os.getpid()}}\\n'); time.sleep(3600)"
+    notebook.write_text(notebook.read_text().replace('if seed > 1: raise ValueError(\\"too large\\")', wait))
+    assert "sleep" in notebook.read_text()
+    command = [sys.executable, "-m", "lab", "sweep", notebook, "-p", "seed", "0,1", "--out", tmp_path / "out"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_for(lambda: begun.is_file() and begun.read_text().endswith("\n"), 300)
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=120)[1]
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert "interrupted; the finished rows stay" in said
+    assert [row["name"] for row in read_rows("sweep", tmp_path / "out")] == ["seed=0"]
+    wait_for(lambda: not alive(int(begun.read_text())), 120)
