@@ -50,7 +50,7 @@ def involutions(model: keras.Model) -> list[Involution2D]:
     return [layer for layer in model.layers if isinstance(layer, Involution2D)]
 
 
-def layer_kernels(model: keras.Model, images: np.ndarray, batch_size: int = 256) -> dict[str, np.ndarray]:
+def layer_kernels(model: keras.Model, images: np.ndarray, batch_size: int = 100) -> dict[str, np.ndarray]:
     """Compute the kernels that each involution of a functional model makes for `images`.
 
     Args:
