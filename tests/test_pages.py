@@ -1,0 +1,135 @@
+"""What the notebooks write on their pages is what the package keeps and the lab ran."""
+
+import ast
+from pathlib import Path
+
+import keras
+import nbformat
+import numpy as np
+import pytest
+
+import involution_utils as package
+from involution_utils.models.kernel_generators import KERNEL_GENERATORS
+from lab import labels
+
+
+def code_of(name):
+    """Return the sources of the notebook's code cells."""
+    path = Path(__file__).parents[1] / "notebooks" / f"{name}.ipynb"
+    cells = nbformat.read(path, as_version=4).cells
+    return [cell.source.replace("%pip", "pass  #") for cell in cells if cell.cell_type == "code"]
+
+
+def definitions(name, variables=()):
+    """Return what a notebook imports, its functions and classes, and `variables`; of several, the first."""
+    names = {}
+    for statement in ast.parse("\n".join(code_of(name))).body:
+        defined = getattr(statement, "name", None)
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) in variables:
+            defined = ast.unparse(statement.targets[0])
+        if isinstance(statement, ast.Import | ast.ImportFrom) or (defined and defined not in names):
+            exec(ast.unparse(statement), names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def page():
+    return definitions("03_training") | definitions("07_your_own", ["operators"])
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (package.conv_classifier, lambda page: page["classifier"]("cnn", page["convolution"])),
+        (package.involution_classifier, lambda page: page["classifier"]("inn", page["involution"])),
+        (package.repaired_involution_classifier, lambda page: page["repaired_inn"]()),
+    ],
+)
+def test_the_networks_are_those_of_the_page(ours, theirs, page):
+    images = np.random.default_rng(1).uniform(size=(2, 32, 32, 3)).astype("float32")
+    answers = []
+    for build in (ours, lambda: theirs(page)):
+        keras.utils.set_random_seed(5)
+        answers.append(np.array(build()(images, training=True)))
+    np.testing.assert_allclose(*answers, atol=1e-6)
+
+
+def test_a_network_of_ones_own_is_tabled_by_its_own_record(tmp_path, capsys):
+    """It was once given the test accuracy of the network that ships."""
+    package.save_model(package.involution_classifier(), tmp_path / "involution_classifier.keras")
+    row = {
+        "model": "involution_classifier",
+        "dataset": "shapes",
+        "train_images": 10,
+        "epochs": 1,
+        "test_accuracy": 0.11,
+    }
+    package.save_json(row, tmp_path / "involution_classifier.json")
+    parameters, *others = code_of("04_kernels")[:3]
+    names = {}
+    exec(parameters, names)
+    names |= {"dataset": "shapes", "test_size": 10, "output_dir": str(tmp_path)}
+    for source in others:
+        exec(source, names)
+    said = capsys.readouterr().out
+    assert "involution_classifier: trained by notebook 03\n" in said
+    assert "small_rednet: ships with the package; it was trained on cifar10, and knows nothing of shapes" in said
+    assert {key: names["inn_record"][key] for key in row} == row
+    assert names["red_record"]["dataset"] == "cifar10"
+
+
+def alike(first, second):
+    """Give `second` the weights of `first`, in their order, none of them as they were at the start."""
+    rng = np.random.default_rng(0)
+    assert [w.shape for w in first.weights] == [w.shape for w in second.weights]
+    values = [rng.uniform(0.1, 1, w.shape) for w in first.weights]
+    first.set_weights(values)
+    second.set_weights(values)
+
+
+@pytest.mark.parametrize("name", KERNEL_GENERATORS)
+def test_the_generators_are_those_of_the_page(name, page):
+    images = np.random.default_rng(1).normal(size=(2, 7, 10, 8)).astype("float32")
+    settings = {"strides": 2, "groups": 2, "reduction_ratio": 3}
+    ours, theirs = KERNEL_GENERATORS[name](3, **settings), page[name.capitalize()](3, **settings)
+    ours(images), theirs(images)
+    alike(ours, theirs)
+    np.testing.assert_allclose(ours(images), theirs(images), atol=1e-5)
+    copy = type(ours).from_config(ours.get_config())
+    copy(images)
+    alike(ours, copy)
+    np.testing.assert_array_equal(ours(images), copy(images))
+
+
+def test_the_default_generator_is_that_of_the_page(page):
+    images = np.random.default_rng(1).normal(size=(2, 7, 10, 8)).astype("float32")
+    ours = package.Involution2D(3, use_bias=False)
+    theirs = package.Involution2D(3, kernel_generator=page["Generator"](3))
+    ours(images), theirs(images)
+    for name in ("reduce", "normalize", "span"):
+        alike(getattr(ours.kernel_generator, name), getattr(theirs.kernel_generator, name))
+    np.testing.assert_allclose(ours(images), theirs(images), atol=1e-4)
+
+
+def test_a_network_takes_a_generator_by_its_name(tmp_path):
+    model = package.small_rednet(kernel_generator="position", group_channels=8, width=0.5)
+    model.save(tmp_path / "model.keras")
+    images = np.random.default_rng(0).random((2, 32, 32, 3), "float32")
+    np.testing.assert_allclose(keras.models.load_model(tmp_path / "model.keras")(images), model(images), atol=1e-5)
+    with pytest.raises(ValueError, match='"context", "position" or "mixture"'):
+        package.small_rednet(kernel_generator="contex")
+
+
+@pytest.mark.parametrize("operator", ["involution", "depthwise"])
+def test_the_networks_that_label_are_those_of_the_page(operator, page):
+    images = np.random.default_rng(1).random((2, 13, 9, 3)).astype("float32")
+    ours, theirs = labels.build(operator), page["labeler"](page["operators"][operator])
+    alike(ours, theirs)
+    np.testing.assert_allclose(ours(images), theirs(images), rtol=1e-4, atol=1e-4)
+
+
+def test_the_scores_are_those_of_the_page(page):
+    rng = np.random.default_rng(0)
+    truth = np.repeat(np.repeat(rng.integers(0, 3, (2, 4, 5)), 3, axis=1), 3, axis=2)
+    found = np.where(rng.random(truth.shape) < 0.7, truth, rng.integers(0, 4, truth.shape))
+    assert labels.scores(truth, found) == pytest.approx(page["scores"](truth, found))
