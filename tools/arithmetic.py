@@ -15,7 +15,9 @@ import psutil
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 EPOCHS = ("epochs", "live_epochs", "label_epochs", "signal_epochs")
-REDUCED = {"dataset": "shapes", "train_size": 200, "test_size": 100} | dict.fromkeys(EPOCHS, 1)
+# Sizes that batches divide: each other shape of a batch is compiled anew.
+SIZES = {"train_size": 200, "test_size": 100, "batch_size": 100, "label_size": 32, "signal_size": 64}
+REDUCED = {"dataset": "shapes", **SIZES, **dict.fromkeys(EPOCHS, 1)}
 _SSE4 = {"ONEDNN_MAX_CPU_ISA": "SSE41", "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2", "OPENBLAS_CORETYPE": "Nehalem"}
 ARITHMETICS = {"as it is": ([], {}), "SSE4": ([], _SSE4), "one core": (["taskset", "-c", "0"], {})}
 
