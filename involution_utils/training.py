@@ -1,6 +1,5 @@
 """Training that can be repeated: seeded, resumable, the same recipe for every network that is compared."""
 
-import io
 import json
 import math
 import re
@@ -58,7 +57,12 @@ def train(
     seed = checks.seed(seed)
     held_out = dataset.x_validation, dataset.y_validation
     validation = held_out if len(dataset.x_validation) else (dataset.x_test, dataset.y_test)
-    _check_devices(batch_size, len(dataset.x_train), len(validation[0]))
+    distribution = keras.distribution.distribution()
+    devices = distribution.device_mesh.devices.size if distribution else 1
+    for size in (len(dataset.x_train), len(validation[0])):
+        if min(batch_size, size) % devices or size % batch_size % devices:
+            expected = f"such that each batch of {size:,} images, the last one too, divides among {devices} devices"
+            raise checks.error("batch_size", expected, batch_size)
     compile_model(model, optimizer)
     state = None
     if resume_dir is not None:
@@ -78,50 +82,36 @@ def train(
         bar = {"tqdm_class": tqdm.tqdm, "desc": model.name, "file": sys.stdout, "dynamic_ncols": True}
         callbacks.append(tqdm.keras.TqdmCallback(epochs, verbose=0, **bar))
     done = len(epoch.history)
-    model.fit(
-        Batches(dataset.x_train, dataset.y_train, batch_size, seed=seed, initial_epoch=done, augment=augment),
-        validation_data=Batches(*validation, batch_size, shuffle=False),
-        initial_epoch=done,
-        epochs=epochs,
-        shuffle=False,  # `Batches` shuffles, so that an epoch's order depends on nothing but seed and epoch
-        callbacks=callbacks,
-        verbose=0,
-    )
+    train = Batches(dataset.x_train, dataset.y_train, batch_size, seed=seed, initial_epoch=done, augment=augment)
+    test = Batches(*validation, batch_size, shuffle=False)
+    settings = {"initial_epoch": done, "epochs": epochs, "callbacks": callbacks, "verbose": 0}
+    model.fit(train, validation_data=test, shuffle=False, **settings)  # `Batches` shuffles, by seed and epoch alone
     if state:
         state.unlink(missing_ok=True)  # another process that made the same training may have been faster
     return {name: [logs[name] for logs in epoch.history] for name in epoch.history[0]}
 
 
-def _check_devices(batch_size, *sizes):
-    distribution = keras.distribution.distribution()
-    devices = distribution.device_mesh.devices.size if distribution else 1
-    for size in sizes:
-        if any(batch % devices for batch in (min(batch_size, size), size % batch_size)):
-            expected = f"such that each batch of {size:,} images, the last one too, divides among {devices} devices"
-            raise checks.error("batch_size", expected, batch_size)
-
-
 class _Epoch(keras.callbacks.Callback):
     """Times each epoch and keeps its numbers; with a file, writes them and all variables there, and begins with those.
 
-    Keras's `BackupAndRestore` writes weights and epoch one after the other, in place: a kill in between makes it train
-    an epoch twice. Here one renaming puts all of a state in the place of the one before.
+    Keras's `BackupAndRestore` writes weights and epoch one after the other: a kill in between trains an epoch twice.
     """
 
     def __init__(self, model, file):
         super().__init__()
+        metrics = {id(variable) for variable in model.metrics_variables}  # begin anew with each epoch
+        self.variables = [v for v in (*model.variables, *model.optimizer.variables) if id(v) not in metrics]
         self.file, self.history = file, []
         if file and file.exists():
             try:
                 with np.load(file) as found:
-                    values = [found[f"arr_{i}"] for i in range(len(_variables(model)))]
+                    values = [found[f"arr_{i}"] for i in range(len(self.variables))]
                     self.history = json.loads(str(found["history"]))
-                for variable, value in zip(_variables(model), values, strict=True):
+                for variable, value in zip(self.variables, values, strict=True):
                     variable.assign(value)
             except Exception as error:
-                raise checks.ParameterError(
-                    f"the state in {file} is damaged; remove that file to train from the start"
-                ) from error
+                problem = f"the state in {file} is damaged; remove that file to train from the start"
+                raise checks.ParameterError(problem) from error
 
     def on_epoch_begin(self, epoch, logs=None):
         self.begin = time.perf_counter()
@@ -130,20 +120,13 @@ class _Epoch(keras.callbacks.Callback):
         logs["seconds"] = time.perf_counter() - self.begin
         self.history.append({name: float(value) for name, value in logs.items()})
         if self.file:
-            content, values = io.BytesIO(), map(keras.ops.convert_to_numpy, _variables(self.model))
-            np.savez(content, *values, history=json.dumps(self.history))
+            values = map(keras.ops.convert_to_numpy, self.variables)
             try:
-                checks.write_whole(self.file, lambda part: part.write_bytes(content.getbuffer()))
+                with checks.written_whole(self.file) as part:
+                    np.savez(part, *values, history=json.dumps(self.history))
             except OSError as error:
-                warnings.warn(
-                    f"The training goes on, but cannot be resumed: no state in {self.file} ({error})", stacklevel=1
-                )
-
-
-def _variables(model):
-    """Return all that a training changes: weights, the optimizer's variables, states of random generators."""
-    metrics = {id(variable) for variable in model.metrics_variables}  # begin anew with each epoch
-    return [one for one in (*model.variables, *model.optimizer.variables) if id(one) not in metrics]
+                problem = f"The training goes on, but cannot be resumed: no state in {self.file} ({error})"
+                warnings.warn(problem, stacklevel=1)
 
 
 def cosine_adamw(
@@ -162,9 +145,8 @@ def cosine_adamw(
         The optimizer, for `train` or `model.compile`.
     """
     steps = math.ceil(len(dataset.x_train) / batch_size)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps * (epochs - 1)), warmup_target=peak, warmup_steps=steps
-    )
+    fall = max(1, steps * (epochs - 1))
+    rate = keras.optimizers.schedules.CosineDecay(0.0, fall, warmup_target=peak, warmup_steps=steps)
     return keras.optimizers.AdamW(rate, weight_decay=weight_decay)
 
 

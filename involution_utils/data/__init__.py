@@ -10,7 +10,6 @@ images to a training; `data.tasks` draws data for other tasks. On the command li
 
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any
 
 import numpy as np
 
@@ -113,8 +112,7 @@ def load_dataset(
     if not isinstance(cache_dir, str | PathLike | None):
         raise checks.error("cache_dir", "the name of a folder", cache_dir)
     most, most_test = (SHAPES_TRAIN, SHAPES_TEST) if name == "shapes" else (5 * cifar10.BATCH_ROWS, cifar10.BATCH_ROWS)
-    if not (checks.is_whole_number(validation_size) and validation_size == 0):
-        checks.whole_number("validation_size", validation_size, CLASSES, most - CLASSES)
+    checks.whole_number("validation_size", validation_size, CLASSES if validation_size else 0, most - CLASSES)
     if train_size is not None:
         checks.whole_number("train_size", train_size, CLASSES, most - validation_size)
     if test_size is not None:
@@ -122,17 +120,16 @@ def load_dataset(
     if name != "shapes":
         try:
             arrays, pixels, source = cifar10.find_cifar10(cache_dir, strict=name == "cifar10")
-            name, title, class_names = "cifar10", "CIFAR-10", CIFAR10_CLASSES
+            name, class_names = "cifar10", CIFAR10_CLASSES
         except DatasetError as error:
             if name == "cifar10":
                 raise
             print(f"{error}\nUsing the drawn data set shapes in place of CIFAR-10.")
             name = "shapes"
     if name == "shapes":
-        arrays, pixels, source = draw_shapes(seed), None, "drawn by involution_utils"
-        title, class_names = "shapes", SHAPES_CLASSES
+        arrays, pixels, source, class_names = draw_shapes(seed), None, "drawn by involution_utils", SHAPES_CLASSES
     x, y, x_test, y_test = arrays
-    held_out: Any = _balanced(y, _classes_in_order(y, SPLIT_SEED), validation_size)
+    held_out = _balanced(y, _classes_in_order(y, SPLIT_SEED), validation_size)
     if validation_size:
         order = _classes_in_order(y, seed)
         order = order[~np.isin(order, held_out)]
@@ -140,26 +137,23 @@ def load_dataset(
         order = np.random.default_rng((seed, 0)).permutation(len(y))
     kept = _balanced(y, order, train_size)
     kept_test = _balanced(y_test, np.random.default_rng((seed, 1)).permutation(len(y_test)), test_size)
-    train, test = (x[kept], y[kept]), (x_test[kept_test], y_test[kept_test])
-    dataset = ImageDataset(*train, *test, class_names, name, source, x[held_out], y[held_out], pixels)
+    parts = x[kept], y[kept], x_test[kept_test], y_test[kept_test]
     validation = f", {validation_size:,} validation" if validation_size else ""
-    sizes = f"{len(dataset.x_train):,} training{validation} and {len(dataset.x_test):,} test images"
-    print(f"{title}: {sizes} (source: {source})")
-    return dataset
+    sizes = f"{len(kept):,} training{validation} and {len(kept_test):,} test images"
+    print(f"{name.replace('cifar', 'CIFAR-')}: {sizes} (source: {source})")
+    return ImageDataset(*parts, class_names, name, source, x[held_out], y[held_out], pixels)
 
 
-def _classes_in_order(labels: np.ndarray, seed: int) -> np.ndarray:
+def _classes_in_order(labels, seed):
     """Return the indices of the first class in a random order, then those of the second, and so on."""
     rng = np.random.default_rng(seed)
     return np.concatenate([rng.permutation(np.flatnonzero(labels == label)) for label in range(CLASSES)])
 
 
-def _balanced(labels: np.ndarray, order: np.ndarray, size: int | None) -> np.ndarray | slice:
-    """Return `size` of the indices `order`, sorted: of each class in turn the next one; all if there are no more."""
-    if size is None or size >= len(order):
-        return slice(None) if len(order) == len(labels) else np.sort(order)
+def _balanced(labels, order, size):
+    """Return `size` of the indices `order`, sorted: of each class in turn the next one. All if `size` is None."""
     turn = np.empty(len(labels), int)
-    for label in np.unique(labels):
+    for label in range(CLASSES):
         members = order[labels[order] == label]
         turn[members] = np.arange(len(members))
     return np.sort(order[np.argsort(turn[order], kind="stable")[:size]])

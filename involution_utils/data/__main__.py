@@ -20,7 +20,7 @@ def main() -> str | None:
         else:
             load_dataset("cifar10", cache_dir=options.cache_dir)
     except (DatasetError, OSError, ValueError) as error:
-        return f"{cache_file(options.cache_dir)}: {error}" if isinstance(error, FileNotFoundError) else str(error)
+        return str(error)
     return None
 
 

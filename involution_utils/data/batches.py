@@ -63,17 +63,10 @@ class Batches(keras.utils.PyDataset):
             raise checks.error("augment", "False for images that are not (N, height, width, channels)", shape)
         self.images, self.labels, self.shuffle, self.seed = images, labels, shuffle, checks.seed(seed)
         self.batch_size, self.augment = checks.whole_number("batch_size", batch_size), augment
-        self.epoch, self._begun = initial_epoch, False
+        self._set_epoch(checks.whole_number("initial_epoch", initial_epoch, 0))
 
-    @property
-    def epoch(self) -> int:
-        """Number of the present epoch; setting it sets the order."""
-        return self._epoch
-
-    @epoch.setter
-    def epoch(self, epoch: int) -> None:
-        self._epoch = checks.whole_number("initial_epoch", epoch, 0)
-        self.order = np.arange(len(self.images))
+    def _set_epoch(self, epoch):
+        self.epoch, self._begun, self.order = epoch, False, np.arange(len(self.images))
         if self.shuffle:
             self.order = np.random.default_rng((self.seed, epoch)).permutation(self.order)
 
@@ -83,25 +76,19 @@ class Batches(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         """Go on to the next epoch, if one had begun: Keras also calls this before the first."""
-        self.epoch += self._begun
-        self._begun = False
+        self._set_epoch(self.epoch + self._begun)
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        images, labels = self._moved(chosen, index) if self.augment else (self.images[chosen], self.labels[chosen])
-        return scaled(images), labels
-
-    def _moved(self, chosen: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the images `chosen`, mirrored and shifted as epoch and number of the batch have it, and labels."""
-        rng, (height, width) = np.random.default_rng((self.seed, self.epoch, index)), self.images.shape[1:3]
+        if not self.augment:
+            return scaled(self.images[chosen]), self.labels[chosen]
+        rng, sizes = np.random.default_rng((self.seed, self.epoch, index)), self.images.shape[1:3]
         rows, columns = (
-            np.clip(np.arange(size) + rng.integers(-4, 5, (len(chosen), 1)), 0, size - 1) for size in (height, width)
+            np.clip(np.arange(size) + rng.integers(-4, 5, (len(chosen), 1)), 0, size - 1) for size in sizes
         )
-        mirrored = rng.random((len(chosen), 1)) < 0.5
-        columns = np.where(mirrored, columns[:, ::-1], columns)
+        columns = np.where(rng.random((len(chosen), 1)) < 0.5, columns[:, ::-1], columns)  # mirrored
         pixels = chosen[:, None, None], rows[:, :, None], columns[:, None, :]
-        of_pixels = self.labels.shape[1:3] == (height, width)
-        return self.images[pixels], self.labels[pixels if of_pixels else chosen]
+        return scaled(self.images[pixels]), self.labels[pixels if self.labels.shape[1:3] == sizes else chosen]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from involution_utils import checks
-from involution_utils.data.shapes import signed_distance
+from involution_utils.data.shapes import as_bytes, signed_distance, turned, uniform
 
 MASK_CLASSES = ("background", "disk", "ring", "triangle", "square frame", "cross", "star")
 CLIP_CLASSES = ("left", "right", "up", "down")
@@ -36,38 +36,31 @@ def shapes_with_masks(
     count, (height, width) = checks.whole_number("count", count), checks.whole_numbers("size", size, 2, least=8)
     scale, seed = checks.number("scale", scale, 0.25, 16), checks.seed(seed)
     rng, noise = np.random.default_rng((seed, 0)), np.random.default_rng((seed, 1))
-    across = [max(1, int(n // (CELL * scale))) for n in (height, width)]
-
-    def uniform(low, high, *shape):
-        return rng.uniform(low, high, (count, *shape)).astype(np.float32)
-
     # Coordinates are in pixels at scale 1, (1, height, 1) and (1, 1, width); the center of the image is at 0.
     row, column = ((np.arange(n, dtype=np.float32) + 0.5 - n / 2) / np.float32(scale) for n in (height, width))
     row, column = row[None, :, None], column[None, None, :]
+    across = [max(1, int(n // (CELL * scale))) for n in (height, width)]
     figures = np.arange(count * across[0] * across[1]) % (len(MASK_CLASSES) - 1) + 1
     cells = rng.permutation(figures).reshape(-1, count)
-    pictures = (
-        uniform(0.4, 0.6, 1, 1, 3)
-        + (
-            uniform(-0.006, 0.006, 1, 1) * np.clip(row, -16, 16)
-            + uniform(-0.006, 0.006, 1, 1) * np.clip(column, -16, 16)
-        )[..., None]
-    )
-    labels = np.zeros((count, height, width), np.int64)
+    one = count, 1, 1
+    color = uniform(rng, (*one, 3), 0.4, 0.6)
+    shade = uniform(rng, one, -0.006, 0.006) * np.clip(row, -16, 16)
+    shade = shade + uniform(rng, one, -0.006, 0.006) * np.clip(column, -16, 16)
+    pictures, labels = color + shade[..., None], np.zeros((count, height, width), np.int64)
     for cell, figure in enumerate(cells):
         up, left = ((i + 0.5) / n - 0.5 for i, n in zip(divmod(cell, across[1]), across, strict=True))
-        angle, r, w = uniform(-0.35, 0.35, 1, 1), uniform(9.5, 13, 1, 1), uniform(1.4, 2, 1, 1)
-        y = row - np.float32(up * height / scale) - uniform(-2, 2, 1, 1)
-        x = column - np.float32(left * width / scale) - uniform(-2, 2, 1, 1)
-        u, v = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
-        paint = rng.choice([-1, 1], (count, 1, 1, 1)) * uniform(0.25, 0.4, 1, 1, 1) + uniform(-0.1, 0.1, 1, 1, 3)
+        angle, r, w = uniform(rng, one, -0.35, 0.35), uniform(rng, one, 9.5, 13), uniform(rng, one, 1.4, 2)
+        y = row - np.float32(up * height / scale) - uniform(rng, one, -2, 2)
+        x = column - np.float32(left * width / scale) - uniform(rng, one, -2, 2)
+        u, v = turned(x, y, angle)
+        paint = rng.choice([-1, 1], (*one, 1)) * uniform(rng, (*one, 1), 0.25, 0.4)
+        paint = paint + uniform(rng, (*one, 3), -0.1, 0.1)
         for label in range(1, len(MASK_CLASSES)):
             of = figure == label
             inside = -np.float32(scale) * signed_distance(MASK_CLASSES[label], u[of], v[of], r[of], w[of])
             labels[of] = np.where(inside > 0, label, labels[of])
             pictures[of] += np.clip(0.5 + inside, 0, 1)[..., None] * paint[of]
-    pictures += 0.04 * noise.standard_normal(pictures.shape, np.float32)
-    return np.clip(pictures * 255 + 0.5, 0, 255).astype(np.uint8), labels
+    return as_bytes(pictures + 0.04 * noise.standard_normal(pictures.shape, np.float32)), labels
 
 
 def moving_shapes(
@@ -94,25 +87,21 @@ def moving_shapes(
     count, frames = checks.whole_number("count", count), checks.whole_number("frames", frames, 2)
     height, width = checks.whole_numbers("size", size, 2, least=8)
     rng = np.random.default_rng((checks.seed(seed), 2))
-
-    def uniform(low, high):
-        return rng.uniform(low, high, (count, 1, 1, 1)).astype(np.float32)
-
+    one = count, 1, 1, 1
     labels = rng.permutation(np.arange(count) % len(CLIP_CLASSES))
-    figures, angle, r = rng.integers(0, 4, count), uniform(-np.pi, np.pi), uniform(3, 4.5)
-    traveled = uniform(0.6, 1.2) * np.arange(frames, dtype=np.float32)[:, None, None]  # (count, frames, 1, 1) pixels
+    figures, angle, r = rng.integers(0, 4, count), uniform(rng, one, -np.pi, np.pi), uniform(rng, one, 3, 4.5)
+    traveled = uniform(rng, one, 0.6, 1.2) * np.arange(frames, dtype=np.float32)[:, None, None]  # (count, frames, 1, 1)
     right, down = np.array([[-1, 0], [1, 0], [0, -1], [0, 1]], np.float32)[labels].T[..., None, None, None]
     row, column = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
-    y = (row - uniform(0, height) - down * traveled) % height - height / 2  # comes in again on the other side
-    x = (column - uniform(0, width) - right * traveled) % width - width / 2
-    u, v = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+    y = (row - uniform(rng, one, 0, height) - down * traveled) % height - height / 2  # comes in on the other side
+    x = (column - uniform(rng, one, 0, width) - right * traveled) % width - width / 2
+    u, v = turned(x, y, angle)
     clips = np.empty((count, frames, height, width), np.float32)
     for figure, name in enumerate(("disk", "triangle", "cross", "star")):
         of = figures == figure
         clips[of] = np.clip(0.5 - signed_distance(name, u[of], v[of], r[of], r[of]), 0, 1)
-    clips = 0.5 + (clips - 0.5) * rng.choice([-1, 1], (count, 1, 1, 1)) * uniform(0.4, 0.8)
-    clips += 0.05 * rng.standard_normal(clips.shape, np.float32)
-    return np.clip(clips * 255 + 0.5, 0, 255).astype(np.uint8)[..., None], labels
+    clips = 0.5 + (clips - 0.5) * rng.choice([-1, 1], one) * uniform(rng, one, 0.4, 0.8)
+    return as_bytes(clips + 0.05 * rng.standard_normal(clips.shape, np.float32))[..., None], labels
 
 
 def noisy_signals(count: int, length: int = 256, noise: float = 0.25, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

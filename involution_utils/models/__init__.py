@@ -9,22 +9,9 @@ from involution_utils.models.classifiers import (
 from involution_utils.models.rednet import rednet
 from involution_utils.models.small_rednet import OPERATORS, SharedDepthwiseConv2D, small_rednet
 
-MODELS = {
-    model.__name__: model
-    for model in (conv_classifier, involution_classifier, repaired_involution_classifier, rednet, small_rednet)
-}
+BUILDERS = (conv_classifier, involution_classifier, repaired_involution_classifier, rednet, small_rednet)
+MODELS = {build.__name__: build for build in BUILDERS}
 
-__all__ = [
-    "MODELS",
-    "OPERATORS",
-    "PRETRAINED",
-    "SharedDepthwiseConv2D",
-    "conv_classifier",
-    "involution_classifier",
-    "load_official_weights",
-    "load_pretrained",
-    "load_trained",
-    "rednet",
-    "repaired_involution_classifier",
-    "small_rednet",
-]
+__all__ = ["MODELS", "OPERATORS", "PRETRAINED", "SharedDepthwiseConv2D", "load_official_weights", "load_pretrained"]
+__all__ += ["conv_classifier", "involution_classifier", "repaired_involution_classifier", "small_rednet"]
+__all__ += ["load_trained", "rednet"]

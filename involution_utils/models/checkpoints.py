@@ -1,5 +1,6 @@
 """Trained weights: the official checkpoints of RedNet, and the models that ship with the package."""
 
+import contextlib
 import json
 from importlib import resources
 from os import PathLike
@@ -18,8 +19,6 @@ PRETRAINED = ("involution_classifier", "small_rednet")
 
 def load_official_weights(model: keras.Model, path: str | PathLike) -> None:
     """Load a checkpoint of the paper's authors (PyTorch) into a `rednet`; all of it, or nothing and an error.
-
-    The authors' kernel generator lists the values of a kernel group by group, ours value by value: they are reordered.
 
     Args:
         model: a `rednet` of the checkpoint's depth and number of classes.
@@ -41,11 +40,9 @@ def load_official_weights(model: keras.Model, path: str | PathLike) -> None:
         raise ValueError(f"`path` does not fit {model.name}: missing {missing[:3]}, left over {extra[:3]} (3 at most).")
     values = {}
     for name, (weight, convert) in wanted.items():
-        try:
+        with contextlib.suppress(ValueError):  # of an array that has another rank
             values[name] = convert(found[name])
-        except ValueError:
-            values[name] = found[name]
-        if values[name].shape != tuple(weight.shape):
+        if name not in values or values[name].shape != tuple(weight.shape):
             raise ValueError(f"`path` does not fit {model.name}: {name} has shape {found[name].shape}.")
     for name, (weight, _) in wanted.items():
         weight.assign(values[name])
@@ -67,31 +64,26 @@ def _official_weights(model):
     """Map the official name of each weight of `model` to the weight and to what turns the official value into ours."""
     wanted = {}
 
-    def kernel(values):
-        return values.transpose(2, 3, 1, 0)
+    def add(name, layer, groups=1):
+        def value_by_value(values):  # the authors' generator lists the values of a kernel group by group
+            return values.reshape(groups, -1, *values.shape[1:]).swapaxes(0, 1).reshape(values.shape)
 
-    def add(name, layer, convert=kernel, bias=np.asarray):
         if isinstance(layer, layers.BatchNormalization):
             pairs = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
             wanted.update({f"{name}_{old}": (getattr(layer, new), np.asarray) for old, new in pairs.items()})
-        else:
-            wanted[f"{name}_weight"] = (layer.kernel, convert)
+        elif layer.weights:
+            axes = range(len(layer.kernel.shape))  # (outputs, inputs, ...) before, (..., inputs, outputs) here
+            wanted[f"{name}_weight"] = layer.kernel, lambda v: value_by_value(v).transpose(*axes[2:], 1, 0)
             if layer.use_bias:
-                wanted[f"{name}_bias"] = (layer.bias, bias)
+                wanted[f"{name}_bias"] = layer.bias, value_by_value
 
     for layer in model.layers:
         if isinstance(layer, Involution2D):
-            generator, groups = layer.kernel_generator, layer.groups
-
-            def value_by_value(values, groups=groups):  # (groups * values of a kernel, ...), group by group before
-                return values.reshape(groups, -1, *values.shape[1:]).swapaxes(0, 1).reshape(values.shape)
-
+            generator = layer.kernel_generator
             add(f"{layer.name}_conv1_conv", generator.reduce)
             add(f"{layer.name}_conv1_bn", generator.normalize)
-            add(f"{layer.name}_conv2_conv", generator.span, lambda v, f=value_by_value: kernel(f(v)), value_by_value)
-        elif isinstance(layer, layers.Dense):
-            add(layer.name, layer, np.transpose)
-        elif layer.weights:
+            add(f"{layer.name}_conv2_conv", generator.span, layer.groups)
+        else:
             add(layer.name, layer)
     return wanted
 

@@ -20,12 +20,9 @@ def conv_classifier(input_shape: tuple[int, int, int] = (32, 32, 3), num_classes
     Returns:
         A `keras.Model` from (batch, *input_shape) to (batch, num_classes), not compiled.
     """
-    filters = (32, 64, 64)
-
-    def convolution(number):
-        return layers.Conv2D(filters[number - 1], 3, padding="same", name=f"convolution_{number}")
-
-    return _classifier("conv_classifier", convolution, input_shape, num_classes)
+    filters, same = (32, 64, 64), {"padding": "same"}
+    spatial = [layers.Conv2D(n, 3, name=f"convolution_{i}", **same) for i, n in enumerate(filters, start=1)]
+    return _classifier("conv_classifier", spatial, input_shape, num_classes)
 
 
 def involution_classifier(
@@ -47,12 +44,10 @@ def involution_classifier(
         "involution_1" to "involution_3".
     """
     start = keras.initializers.Constant(1 / 9 if start_as_mean else 0)
-
-    def involution(number):
-        generator = KernelGenerator(3, reduction_ratio=2, span_bias_initializer=start, name="kernel_generator")
-        return Involution2D(3, kernel_generator=generator, name=f"involution_{number}")
-
-    return _classifier("involution_classifier", involution, input_shape, num_classes)
+    settings = {"reduction_ratio": 2, "span_bias_initializer": start, "name": "kernel_generator"}
+    generators = [KernelGenerator(3, **settings) for _ in range(3)]
+    spatial = [Involution2D(3, kernel_generator=one, name=f"involution_{i}") for i, one in enumerate(generators, 1)]
+    return _classifier("involution_classifier", spatial, input_shape, num_classes)
 
 
 def repaired_involution_classifier(
@@ -77,13 +72,12 @@ def repaired_involution_classifier(
         raise error("group_channels", "a divisor of 32", group_channels)
     outputs = inputs = keras.Input(input_shape, name="image")
     for number, channels in enumerate((32, 64, 64), start=1):
-        outputs = layers.Conv2D(channels, 1, use_bias=False, name=f"mix_{number}")(outputs)
-        outputs = layers.BatchNormalization(momentum=0.9, name=f"mix_{number}_normalization")(outputs)
-        outputs = layers.ReLU(name=f"mix_{number}_relu")(outputs)
-        groups = channels // group_channels
-        outputs = Involution2D(kernel_size=5, groups=groups, name=f"involution_{number}")(outputs)
-        outputs = layers.BatchNormalization(momentum=0.9, name=f"involution_{number}_normalization")(outputs)
-        outputs = layers.ReLU(name=f"involution_{number}_relu")(outputs)
+        mix = layers.Conv2D(channels, 1, use_bias=False, name=f"mix_{number}")
+        involution = Involution2D(kernel_size=5, groups=channels // group_channels, name=f"involution_{number}")
+        for layer in (mix, involution):
+            outputs = layer(outputs)
+            outputs = layers.BatchNormalization(momentum=0.9, name=f"{layer.name}_normalization")(outputs)
+            outputs = layers.ReLU(name=f"{layer.name}_relu")(outputs)
         outputs = layers.MaxPooling2D(2, name=f"pooling_{number}")(outputs)
     outputs = layers.GlobalAveragePooling2D(name="average")(outputs)
     outputs = layers.Dense(num_classes, name="logits")(outputs)
@@ -93,8 +87,8 @@ def repaired_involution_classifier(
 def _classifier(name, spatial, input_shape, num_classes):
     """Stack three spatial layers with ReLU, pooling after the first two, and the dense head."""
     outputs = inputs = keras.Input(input_shape, name="image")
-    for number in (1, 2, 3):
-        outputs = spatial(number)(outputs)
+    for number, layer in enumerate(spatial, start=1):
+        outputs = layer(outputs)
         outputs = layers.ReLU(name=f"relu_{number}")(outputs)
         if number < 3:
             outputs = layers.MaxPooling2D(2, name=f"pooling_{number}")(outputs)

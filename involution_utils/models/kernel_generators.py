@@ -7,7 +7,7 @@ from keras import layers, ops
 
 
 class _Generator(layers.Layer):
-    """The paper's two 1x1 convolutions; `hidden` says what the second one makes kernels from.
+    """The paper's two 1x1 convolutions; `features` says what they make kernels from.
 
     Args:
         kernel_size: Integer, height and width of the kernels.
@@ -31,24 +31,20 @@ class _Generator(layers.Layer):
         self.reduce = layers.Conv2D(max(1, input_shape[-1] // self.ratio), 1, use_bias=False)
         self.normalize = layers.BatchNormalization()
 
-    def seen(self, pixels: Any) -> Any:
-        """Return what a kernel may depend on."""
+    def features(self, pixels: Any) -> Any:
+        """Return what a kernel may depend on: `(batch, new_height, new_width, features)`."""
         return pixels
-
-    def hidden(self, pixels: Any) -> Any:
-        """Return the hidden channels of `pixels`."""
-        return ops.relu(self.normalize(self.reduce(self.seen(pixels))))
 
     def call(self, inputs: Any) -> Any:
         """Return the kernels of `inputs`, flat."""
-        return self.span(self.hidden(self.pool(inputs)))
+        return self.span(ops.relu(self.normalize(self.reduce(self.features(self.pool(inputs))))))
 
 
 @keras.saving.register_keras_serializable("involution_utils")
 class ContextKernelGenerator(_Generator):
     """Makes a kernel from its pixel and from the mean of the 5x5 pixels around it."""
 
-    def seen(self, pixels: Any) -> Any:
+    def features(self, pixels: Any) -> Any:
         """Return `pixels` and the means around them."""
         return ops.concatenate([pixels, ops.average_pool(pixels, 5, 1, "same", "channels_last")], axis=-1)
 
@@ -57,13 +53,10 @@ class ContextKernelGenerator(_Generator):
 class PositionKernelGenerator(_Generator):
     """Makes a kernel from its pixel and from its row and column, each from -1 to 1 (Liu et al., 2018)."""
 
-    def seen(self, pixels: Any) -> Any:
+    def features(self, pixels: Any) -> Any:
         """Return `pixels` and where they are."""
-        rows, columns = (
-            2 * ops.arange(size, dtype=pixels.dtype) / ops.cast(size - 1, pixels.dtype) - 1
-            for size in ops.shape(pixels)[1:3]
-        )
-        one = ops.ones_like(pixels[..., :1])
+        sizes, one = ops.shape(pixels)[1:3], ops.ones_like(pixels[..., :1])
+        rows, columns = (2 * ops.arange(n, dtype=one.dtype) / ops.cast(n - 1, one.dtype) - 1 for n in sizes)
         return ops.concatenate([pixels, one * rows[:, None, None], one * columns[:, None]], axis=-1)
 
 
@@ -75,9 +68,9 @@ class MixtureKernelGenerator(_Generator):
         """Make what chooses the weights."""
         self.choose = layers.Conv2D(4, 1)
 
-    def hidden(self, pixels: Any) -> Any:
-        """Return how much of each kernel `pixels` choose."""
-        return ops.softmax(self.choose(pixels))
+    def call(self, inputs: Any) -> Any:
+        """Return the kernels of `inputs`, flat."""
+        return self.span(ops.softmax(self.choose(self.pool(inputs))))
 
 
 KERNEL_GENERATORS = {

@@ -35,48 +35,42 @@ def rednet(
     choice("depth", depth, REDNET_BLOCKS)
     outputs = inputs = keras.Input(input_shape, name="image")
     outputs = layers.ZeroPadding2D(1, name="stem_0_padding")(outputs)
-    outputs = _official_convolution(outputs, 32, "stem_0_conv", 3, strides=2)
-    outputs = _official_normalization(outputs, "stem_0_bn", relu=True)
-    outputs = _official_involution(outputs, 3, 1, "stem_1")
-    outputs = _official_normalization(outputs, "stem_2", relu=True)
-    outputs = _official_convolution(outputs, 64, "stem_4_conv", 3, padding="same")
-    outputs = _official_normalization(outputs, "stem_4_bn", relu=True)
+    outputs = _convolution(outputs, 32, "stem_0_conv", "stem_0_bn", kernel_size=3, strides=2)
+    outputs = _normalization(_involution(outputs, 3, 1, "stem_1"), "stem_2")
+    outputs = _convolution(outputs, 64, "stem_4_conv", "stem_4_bn", kernel_size=3, padding="same")
     outputs = layers.ZeroPadding2D(1, name="maxpool_padding")(outputs)
     outputs = layers.MaxPooling2D(3, 2, name="maxpool")(outputs)
     for stage, blocks in enumerate(REDNET_BLOCKS[depth]):
         for block in range(blocks):
-            name, middle = f"layer{stage + 1}_{block}", 64 * 2**stage
+            name, middle, shortcut = f"layer{stage + 1}_{block}", 64 * 2**stage, outputs
             strides = 2 if stage > 0 and block == 0 else 1
-            shortcut = outputs
             if block == 0:
-                shortcut = _official_convolution(outputs, 4 * middle, f"{name}_downsample_0", strides=strides)
-                shortcut = _official_normalization(shortcut, f"{name}_downsample_1")
-            outputs = _official_convolution(outputs, middle, f"{name}_conv1")
-            outputs = _official_normalization(outputs, f"{name}_bn1", relu=True)
-            outputs = _official_involution(outputs, 7, strides, f"{name}_conv2")
-            outputs = _official_normalization(outputs, f"{name}_bn2", relu=True)
-            outputs = _official_convolution(outputs, 4 * middle, f"{name}_conv3")
-            outputs = _official_normalization(outputs, f"{name}_bn3", gamma_initializer="zeros")
+                names = f"{name}_downsample_0", f"{name}_downsample_1"
+                shortcut = _convolution(outputs, 4 * middle, *names, relu=False, strides=strides)
+            outputs = _convolution(outputs, middle, f"{name}_conv1", f"{name}_bn1")
+            outputs = _normalization(_involution(outputs, 7, strides, f"{name}_conv2"), f"{name}_bn2")
+            outputs = _convolution(outputs, 4 * middle, f"{name}_conv3", f"{name}_bn3", relu=False, gamma="zeros")
             outputs = layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([outputs, shortcut]))
     outputs = layers.GlobalAveragePooling2D(name="pooling")(outputs)
     outputs = layers.Dense(num_classes, name="fc")(outputs)
     return keras.Model(inputs, outputs, name=f"rednet_{depth}")
 
 
-def _official_convolution(x, channels, name, kernel_size=1, **settings):
+def _convolution(x, channels, name, normalization, *, kernel_size=1, relu=True, gamma="ones", **settings):
     start = keras.initializers.VarianceScaling(2, "fan_out", "untruncated_normal")
-    settings = {"use_bias": False, "kernel_initializer": start, "name": name} | settings
-    return layers.Conv2D(channels, kernel_size, **settings)(x)
+    x = layers.Conv2D(channels, kernel_size, use_bias=False, kernel_initializer=start, name=name, **settings)(x)
+    return _normalization(x, normalization, relu, gamma)
 
 
-def _official_normalization(x, name, relu=False, **settings):
-    x = layers.BatchNormalization(name=name, **_OFFICIAL_NORMALIZATION, **settings)(x)
+def _normalization(x, name, relu=True, gamma="ones"):
+    x = layers.BatchNormalization(name=name, gamma_initializer=gamma, **_OFFICIAL_NORMALIZATION)(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
-def _official_involution(x, kernel_size, strides, name):
-    groups, padding = x.shape[-1] // 16, (((kernel_size - 1) // 2,) * 2,) * 2
-    settings = {"strides": strides, "groups": groups, "reduction_ratio": 4, "padding": padding, "use_bias": False}
+def _involution(x, kernel_size, strides, name):
+    padding = ((kernel_size // 2, kernel_size // 2),) * 2
+    settings = {"strides": strides, "groups": x.shape[-1] // 16, "reduction_ratio": 4, "padding": padding}
     norm = layers.BatchNormalization(name="normalization", **_OFFICIAL_NORMALIZATION)
-    generator = KernelGenerator(kernel_size, normalization=norm, name="kernel_generator", **settings)
-    return Involution2D(kernel_size, kernel_generator=generator, name=name, **settings)(x)
+    more = {"use_bias": False, "name": "kernel_generator"}
+    generator = KernelGenerator(kernel_size, normalization=norm, **more, **settings)
+    return Involution2D(kernel_size, kernel_generator=generator, name=name, use_bias=False, **settings)(x)

@@ -44,8 +44,7 @@ class SharedDepthwiseConv2D(layers.Layer):
             raise checks.error("groups", f"a divisor of the {channels} channels", self.groups)
         limit = (6 / (self.kernel_size**2 * (channels + 1))) ** 0.5  # Glorot's, of the unshared kernels
         start = keras.initializers.RandomUniform(-limit, limit)
-        shape = (self.kernel_size, self.kernel_size, self.groups)
-        self.kernel = self.add_weight(shape=shape, initializer=start, name="kernel")
+        self.kernel = self.add_weight((self.kernel_size, self.kernel_size, self.groups), start, name="kernel")
 
     def call(self, inputs: Any) -> Any:
         """Convolve `inputs`."""
@@ -111,24 +110,23 @@ def small_rednet(
             return layers.DepthwiseConv2D(kernel_size, use_bias=False, **settings)
         if operator == "convolution":
             return layers.Conv2D(channels, kernel_size, use_bias=False, **settings)
-        if operator == "pooling":
-            return layers.AveragePooling2D(kernel_size, **settings)
-        if operator == "identity":
-            return layers.AveragePooling2D(1, **settings)  # a window of one pixel mixes nothing
+        if operator in ("pooling", "identity"):  # a window of one pixel mixes nothing
+            return layers.AveragePooling2D(kernel_size if operator == "pooling" else 1, **settings)
         if channels % group_channels:
             raise checks.error("group_channels", f"a divisor of {channels}, the channels of {name}", group_channels)
         groups = channels // group_channels
         if operator == "static":
             return SharedDepthwiseConv2D(kernel_size, groups=groups, strides=strides, name=name)
         window = {"strides": strides, "groups": groups, "reduction_ratio": reduction_ratio}
-        if operator == "attention":
+        if kernel_generator is not None:
+            generator = kernel_generator(kernel_size, **window)
+        elif operator == "attention":
             generator = AttentionKernelGenerator(kernel_size, name="kernel_generator", **window)
         else:
             norm = None if normalization == "none" else normalization
             start = keras.initializers.Constant(1 / kernel_size**2 if start_as_mean else 0)
-            more = {"use_bias": norm is None, "normalization": norm, "span_bias_initializer": start}
-            generator = KernelGenerator(kernel_size, name="kernel_generator", **window, **more)
-        generator = generator if kernel_generator is None else kernel_generator(kernel_size, **window)
+            window |= {"use_bias": norm is None, "normalization": norm, "span_bias_initializer": start}
+            generator = KernelGenerator(kernel_size, name="kernel_generator", **window)
         return Involution2D(kernel_size, strides=strides, groups=groups, kernel_generator=generator, name=name)
 
     def normalized(x, name, relu=True, **settings):

@@ -28,15 +28,15 @@ class Malicious:
 def test_a_malicious_pickle_is_not_obeyed(load, tmp_path, monkeypatch):
     batches = {**BATCHES, "data_batch_2": Malicious(tmp_path / "owned")}
     monkeypatch.setenv("CIFAR10_DIR", str(write_folder(tmp_path, batches)))
-    with pytest.raises(DatasetError, match=r"data_batch_2.*mkdir.*do not trust"):
+    with pytest.raises(DatasetError, match="data_batch_2 does not hold"):
         load()
     assert not (tmp_path / "owned").exists()
 
 
-@pytest.mark.parametrize("payload", [print, eval, np.load, np.fromfile, pickle.loads, np.dtype.newbyteorder])
-def test_nothing_else_is_looked_up(payload):
-    with pytest.raises(ValueError, match="do not trust"):
-        cifar10._read_batch(pickle.dumps(payload, 4), "x")
+def test_a_real_batch_that_also_asks_for_something_is_read_and_not_obeyed(tmp_path):
+    batch = BATCHES["test_batch"] | {b"more": Malicious(tmp_path / "owned")}
+    np.testing.assert_array_equal(cifar10._read_batch(pickle.dumps(batch, 3), "x")[1], batch[b"labels"])
+    assert not (tmp_path / "owned").exists()
 
 
 @pytest.mark.parametrize("module", [b"numpy._core.multiarray", b"numpy.core.multiarray"])
@@ -71,31 +71,22 @@ def test_files_of_python_2_are_read(load, tmp_path, monkeypatch):
     assert_good(load(), "CIFAR10_DIR")
 
 
-def with_state(state):
-    """A batch whose array has this state, as NumPy 2 pickles it."""
-    array = b"cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R" + state + b"b"
-    return b"\x80\x02}(C\x06labels]C\x04data" + array + b"u."
-
-
-BYTES = b"cnumpy\ndtype\nX\x02\x00\x00\x00u1\x89\x88\x87R"
+DATA = BATCHES["test_batch"][b"data"]
 FORGED = {
-    "pointers": b"\x80\x02}C\x04datacnumpy\nndarray\nK\x01\x85cnumpy\ndtype\nC\x01O\x85RC\x08AAAAAAAA\x87Rs.",
-    "objects": with_state(b"(K\x01K\x01\x85cnumpy\ndtype\nC\x02O8\x89\x88\x87R\x89]K\x00at"),
-    "huge shape": with_state(b"(K\x01\x8a\x06\0\0\0\0\0\x01\x85" + BYTES + b"\x89C\x01xt"),
-    "few bytes": with_state(b"(K\x01K\x3cM\x00\x0c\x86" + BYTES + b"\x89C\x01xt"),
+    "order of Fortran": pickle.dumps(BATCHES["test_batch"] | {b"data": np.asfortranarray(DATA)}, 3),
+    "few bytes": pickle.dumps(BATCHES["test_batch"] | {b"data": DATA[:-1]}, 3),
+    "a large label": pickle.dumps(BATCHES["test_batch"] | {b"labels": [10] * ROWS}, 3),
+    "few labels": pickle.dumps(BATCHES["test_batch"] | {b"labels": [3] * (ROWS - 1)}, 3),
+    "labels that are no numbers": pickle.dumps(BATCHES["test_batch"] | {b"labels": ["3"] * ROWS}, 3),
     "deep key": b"\x80\x02}" + b")" + b"\x85" * 200_000 + b"K\x01s.",
-    "deep name": b"\x80\x04" + b")" + b"\x85" * 200_000 + b"\x8c\x01x\x93.",
-    "deep label": b"\x80\x02}C\x06labels]" + b"]" * 200_000 + b"a" * 200_000 + b"s.",
     "huge memo": b"\x80\x02}r\xff\xff\xff\xff.",
-    "huge frame": b"\x80\x04\x95" + b"\xff" * 7 + b"\x7f}.",
     "huge bytes": b"\x80\x04\x8e" + b"\xff" * 7 + b"\x7f}.",
     "many instructions": b"\x80\x02}" + b"}" * 10_000_000 + b".",
     "another codec": b"\x80\x02c_codecs\nencode\nX\x01\0\0\0xX\x05\0\0\0utf_7\x86R.",
-    "attributes": b"\x80\x02cnumpy\nndarray\n}X\x01\0\0\0xK\x01sb.",
-    "a list": b"\x80\x02].",
+    "the end is missing": pickle.dumps(BATCHES["test_batch"], 3)[:-1],
     "nothing": b"",
 }
-SENTENCE = r"data_batch_1 (cannot be read: it|holds|does not hold) [^\n]{5,150}"
+SENTENCE = r"data_batch_1 (cannot be read: it|does not hold) [^\n]{5,150}"
 
 
 @pytest.mark.parametrize("name", FORGED)

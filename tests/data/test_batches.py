@@ -67,13 +67,6 @@ def test_resumed_training_sees_the_same_order():
     np.testing.assert_array_equal(whole[0], np.random.default_rng((5, 0)).permutation(100))  # it begins with epoch 0
 
 
-def test_setting_the_epoch_sets_the_order():
-    images = np.zeros((40, 2, 2, 3), np.uint8)
-    feed, ahead = Batches(images, np.arange(40), 8), Batches(images, np.arange(40), 8, initial_epoch=3)
-    feed.epoch = 3
-    np.testing.assert_array_equal(feed[2][1], ahead[2][1])
-
-
 def test_augmented_images_are_mirrored_and_shifted_with_their_border_repeated():
     images = np.random.default_rng(0).integers(0, 256, (80, 6, 7, 3), np.uint8)
     feed = Batches(images, np.arange(80), batch_size=40, augment=True, seed=3)

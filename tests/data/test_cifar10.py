@@ -187,7 +187,7 @@ def test_a_damaged_cache_is_named_and_left(load, server, cache, capsys):
 def test_a_cache_folder_that_cannot_be_written(load, server, cache, capsys):
     cache.write_text("a file where the folder should be: binds root as well")
     assert_good(load(server.url + "/good"), "download from 127.0.0.1")
-    assert "The archive was not kept" in capsys.readouterr().out
+    assert "The archive is not kept" in capsys.readouterr().out
 
 
 def test_a_full_disk(load, server, cache, capsys):
@@ -200,7 +200,7 @@ def test_a_full_disk(load, server, cache, capsys):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, handler)
-    assert "the disk is full" in capsys.readouterr().out
+    assert "The archive is not kept" in capsys.readouterr().out
     assert contents(cache) == {}
     assert_good(load(), "download from 127.0.0.1")
     assert_good(load(), "cache")
