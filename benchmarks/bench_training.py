@@ -134,9 +134,7 @@ def main():
     from involution_utils.records import RESULTS, provenance, save_json
 
     result = {"processor_seconds_per_epoch": medians, "images": options.images, "processor": provenance()["processor"]}
-    save_json(
-        result | {"command": "python benchmarks/bench_training.py"}, RESULTS / "benchmark_training.json"
-    )
+    save_json(result | {"command": "python benchmarks/bench_training.py"}, RESULTS / "benchmark_training.json")
 
 
 if __name__ == "__main__":

@@ -110,8 +110,9 @@ def show(
     shares = logits[0] if graph["probabilities"] else np.exp(logits[0] - logits[0].max())
     says = f"{class_names[shares.argmax()]} ({100 * shares.max() / shares.sum():.0f} %)"
     found = [image_data(image, str(name)) for image, name in zip(images, image_names, strict=True)]
-    data = {"graph": graph, "images": found, "labels": labels, "classNames": [str(name) for name in class_names]}
-    data["expected"] = [[float(f"{value:.6g}") for value in row] for row in logits]
+    expected = [[float(f"{value:.6g}") for value in row] for row in logits]
+    names = [str(name) for name in class_names]
+    data = {"graph": graph, "images": found, "labels": labels, "classNames": names, "expected": expected}
     sums = {name.removesuffix("_involution"): made[0, ..., 0].sum((2, 3)) for name, made in kernels.items()}
     panels = dict([(str(image_names[0]), images[0]), *sums.items()][:6])
     alt = f"The picture “{image_names[0]}”, of which the network {model.name} says {says}."

@@ -165,9 +165,14 @@ def _array(values: Any, missing: float | None = None) -> np.ndarray:
 
 def _window(layer: Any, size: list[int]) -> Node:
     """Return the window of `layer` over an input of `size`, with the padding above and to the left in pixels."""
-    given = (getattr(layer, "kernel_size", None) or layer.pool_size, layer.strides, getattr(layer, "dilation_rate", 1))
+    given: Any = (
+        getattr(layer, "kernel_size", None) or layer.pool_size,
+        layer.strides,
+        getattr(layer, "dilation_rate", 1),
+    )
     kernel, strides, dilation = ([n, n] if isinstance(n, int) else list(n) for n in given)
-    padding, before = getattr(layer, "padding", "same"), [0, 0]
+    padding: Any = getattr(layer, "padding", "same")
+    before = [0, 0]
     if padding == "same":
         axes = zip(kernel, strides, dilation, size, strict=False)
         before = [max((-(-n // stride) - 1) * stride + (k - 1) * d + 1 - n, 0) // 2 for k, stride, d, n in axes]

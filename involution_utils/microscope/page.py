@@ -56,7 +56,7 @@ class LivePage:
     def __repr__(self) -> str:
         return f"<{self.title}: {self.alt}>"
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict[str, str], dict[str, Any]]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         png, alt = base64.b64encode(self.picture).decode(), html.escape(self.alt)
         frame = (  # the page removes the picture when it runs
             f'<iframe title="{html.escape(self.title)}" style="width:100%;height:{_FRAME_HEIGHT}px;border:0" '
