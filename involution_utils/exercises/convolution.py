@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from scipy.signal import correlate2d
 
-from involution_utils.exercises.judge import Verdict, is_stub, judge, numbers, show
+from involution_utils.exercises.judge import Verdict, is_stub, judge, numbers, show, unanswered, verdict
 
 
 def check_parameter_count(answer: Any) -> Verdict:
@@ -23,13 +23,12 @@ def check_parameter_count(answer: Any) -> Verdict:
         "this is one output channel; the layer has 64.": (32 * 25 + 1,),
     }
     if is_stub(answer):
-        return Verdict(False, "Not answered yet: put your number in place of None.")
+        return unanswered("put your number in place of None.")
     if number is None or number.ndim or np.isnan(number):
-        return Verdict(False, f"Not yet: the answer is a number; this is {show(answer)}.")
-    if number == right:
-        return Verdict(True, "Right: 5 x 5 weights for each pair of channels, and a bias for each output channel.")
+        return verdict(f"the answer is a number; this is {show(answer)}.")
     wrong = f"{show(float(number))} is too {'small' if number < right else 'large'}; count one output channel first."
-    return Verdict(False, f"Not yet: {next((hint for hint, known in mistakes.items() if number in known), wrong)}")
+    problem = None if number == right else next((hint for hint, known in mistakes.items() if number in known), wrong)
+    return verdict(problem, "5 x 5 weights for each pair of channels, and a bias for each output channel.")
 
 
 def check_receptive_field(answer: Any) -> Verdict:
@@ -40,37 +39,42 @@ def check_receptive_field(answer: Any) -> Verdict:
             one axis, an output of the last layer depends on.
     """
 
-    def receptive_field(layers, *, own=lambda step, s: step, following=lambda step, s: step * s):
-        field = step = 1
-        for size, stride in layers:
-            field += (size - 1) * own(step, stride)
-            step = following(step, stride)
-        return field
+    def receptive_field(layers):
+        seen = {0}  # the positions that one output sees, layer by layer down to the image
+        for size, stride in reversed(layers):
+            seen = {stride * position + tap for position in seen for tap in range(size)}
+        return max(seen) + 1
 
-    def in_wrong_direction(layers):
-        field = 1
-        for size, stride in layers:
-            field = (field - 1) * stride + size
-        return field
+    def by_steps(following, own=False):
+        def wrong(layers):
+            field = step = 1
+            for size, stride in layers:
+                before, step = step, following(step, stride)
+                field += (size - 1) * (step if own else before)
+            return field
 
+        return wrong
+
+    previous, added = by_steps(lambda step, stride: stride), by_steps(lambda step, stride: step + stride)
     mistakes = {
-        "the strides have no effect.": lambda layers: receptive_field(layers, following=lambda step, s: 1),
+        "the strides have no effect.": lambda layers: 1 + sum(k - 1 for k, _ in layers),
         "sizes are added; two layers of size 3 see 5 pixels, not 6.": lambda layers: sum(k for k, _ in layers),
-        "sizes are multiplied; two layers of size 3 see 5 pixels, not 9.": lambda layers: np.prod(
-            [k for k, _ in layers]
+        "sizes are multiplied; two layers of size 3 see 5 pixels, not 9.": lambda layers: np.prod(layers, axis=0)[0],
+        "a stride widens the steps of the layers after it, not those of its own layer.": by_steps(
+            np.multiply, own=True
         ),
-        "a stride widens the steps of the layers after it, not those of its own layer.": (
-            lambda layers: receptive_field(layers, own=lambda step, s: step * s)
+        "all earlier strides count; how far apart are pixels after two strides of 3?": (
+            previous,
+            added,
+            by_steps(np.lcm),
         ),
-        "all earlier strides count; how wide a step do two strides of 3 make together?": (
-            lambda layers: receptive_field(layers, following=lambda step, s: s),
-            lambda layers: receptive_field(layers, following=lambda step, s: step + s),
-        ),
-        "this rule leads from the last layer back to the first; yours starts at the first.": in_wrong_direction,
+        "this rule leads from the last layer back to the first.": lambda layers: receptive_field(layers[::-1]),
     }
-    cases = [([(3, 1)],), ([(3, 1), (5, 1)],), ([(3, 2), (4, 1)],), ([(2, 2), (5, 3), (3, 1), (7, 2)],)]
-    praise = "each layer adds its kernel size less one, in steps of the earlier strides multiplied."
-    return judge(answer, cases, receptive_field, praise, mistakes)
+    cases = [([(3, 1)],), ([(3, 1), (5, 1)],), ([(3, 2), (4, 1)],), ([(3, 2), (3, 2), (3, 1)],)]
+    cases += [([(2, 2), (5, 3), (3, 1), (7, 2)],)]
+    return judge(
+        answer, cases, receptive_field, "each layer adds its size less one, in steps of earlier strides.", mistakes
+    )
 
 
 def check_strided_convolution(answer: Any) -> Verdict:
@@ -81,36 +85,30 @@ def check_strided_convolution(answer: Any) -> Verdict:
             `Conv2D` computes from them with padding "valid".
     """
 
-    def convolve_strided(image, kernel, stride, *, steps=None, count=lambda room, stride: room // stride + 1):
-        down, right = steps or (stride, stride)
-        rows, columns = (count(n - k, stride) for n, k in zip(image.shape, kernel.shape, strict=True))
-        windows = sliding_window_view(image, kernel.shape)[::down, ::right][:rows, :columns]
-        return np.einsum("ijuv,uv->ij", windows, kernel)
+    def convolve_strided(image, kernel, stride):
+        return correlate2d(image, kernel, mode="valid")[::stride, ::stride]
 
+    def cropped(image, kernel, stride):
+        rows, columns = convolve_strided(image, kernel, stride).shape
+        return convolve_strided(image, kernel, 1)[:rows, :columns]
+
+    def padded(image, kernel, stride):
+        return convolve_strided(np.pad(image, [(n // 2, n // 2) for n in kernel.shape]), kernel, stride)
+
+    f = convolve_strided
     mistakes = {
-        "the kernel is flipped; Keras does not flip it.": lambda x, k, s: convolve_strided(x, k[::-1, ::-1], s),
-        "rows and columns of the kernel are swapped.": lambda x, k, s: convolve_strided(x, k.T, s),
+        "the kernel is flipped; Keras does not flip it.": lambda x, k, s: f(x, k[::-1, ::-1], s),
+        "rows and columns of the kernel are swapped.": lambda x, k, s: f(x, k.T, s),
         "the last window is missing: how many windows of 3 pixels fit into 5?": (
-            lambda x, k, s: convolve_strided(x, k, s, count=lambda room, s: room // s),
-            lambda x, k, s: convolve_strided(x, k, s, count=lambda room, s: -(-room // s)),
-            lambda x, k, s: convolve_strided(x, k, s, count=lambda room, s: (room + 1) // s),
+            lambda x, k, s: f(x, k, s)[:-1, :-1],
+            lambda x, k, s: f(x[:-1, :-1], k, s),
         ),
-        "the stride acts on one axis only.": (
-            lambda x, k, s: convolve_strided(x, k, s, steps=(s, 1)),
-            lambda x, k, s: convolve_strided(x, k, s, steps=(1, s)),
-            lambda x, k, s: convolve_strided(x, k, s, steps=(s, 1), count=lambda room, s: None),
-            lambda x, k, s: convolve_strided(x, k, s, steps=(1, s), count=lambda room, s: None),
-        ),
-        "the size is right, but where does the window of output (i, j) start?": (
-            lambda x, k, s: convolve_strided(x, k, s, steps=(1, 1))
-        ),
-        "the stride has no effect.": lambda x, k, s: convolve_strided(x, k, 1),
-        'the image is padded; with "valid" every window lies inside it.': (
-            lambda x, k, s: convolve_strided(np.pad(x, [(n // 2, n // 2) for n in k.shape]), k, s)
-        ),
+        "the stride acts on one axis only.": (lambda x, k, s: f(x, k, 1)[::s], lambda x, k, s: f(x, k, 1)[:, ::s]),
+        "the size is right, but where does the window of output (i, j) start?": cropped,
+        "the stride has no effect.": lambda x, k, s: f(x, k, 1),
+        'the image is padded; with "valid" every window lies inside it.': padded,
     }
     draw = np.random.default_rng(1).normal
     sizes = [((4, 5), (3, 3), 1), ((7, 10), (3, 3), 2), ((7, 5), (2, 3), 1), ((12, 10), (4, 2), 2)]
-    sizes += [((9, 13), (3, 3), 3)]
-    cases = [(draw(size=image), draw(size=kernel), stride) for image, kernel, stride in sizes]
+    cases = [(draw(size=image), draw(size=kernel), s) for image, kernel, s in [*sizes, ((9, 13), (3, 3), 3)]]
     return judge(answer, cases, convolve_strided, "the kernel as it is, on windows one stride apart.", mistakes)

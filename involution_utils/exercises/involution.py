@@ -1,16 +1,14 @@
 """The checks of notebook 02."""
 
-import itertools
 import math
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from involution_utils.exercises.judge import Verdict, attempt, is_stub, judge, numbers, raised, show
-from involution_utils.exercises.network import close
+from involution_utils.exercises.judge import Verdict, attempt, is_stub, judge, raised, unanswered, verdict
+from involution_utils.exercises.network import close, made_layer, output, parts
 from involution_utils.layers import Involution2D
 
 
@@ -22,39 +20,30 @@ def check_involution_parameters(answer: Any) -> Verdict:
             its default kernel generator.
     """
 
-    def involution_parameters(channels, kernel_size, groups, reduction_ratio, *, norm=2, first=1, last=1, taps=None):
-        hidden = max(1, channels // reduction_ratio)
-        return hidden * (channels + first + norm) + (taps or kernel_size**2 * groups) * (hidden + last)
+    def count(c, k, g, r, norm=2, first=1, last=1, hidden=lambda c, r: max(1, c // r)):
+        return hidden(c, r) * (c + first + norm) + k * k * g * (hidden(c, r) + last)
 
-    def with_hidden(hidden):
-        return lambda c, k, g, r: hidden(c, r) * (c + 3) + k * k * g * (hidden(c, r) + 1)
+    def involution_parameters(channels, kernel_size, groups, reduction_ratio):
+        return count(channels, kernel_size, groups, reduction_ratio)
 
-    count = involution_parameters
     mistakes = {
         "batch normalization has a scale and a shift for each hidden channel.": lambda *sizes: count(*sizes, norm=0),
         "no gradient trains the moving mean and variance.": lambda *sizes: count(*sizes, norm=4),
         "the groups have no effect; each has a kernel of its own.": lambda c, k, g, r: count(c, k, 1, r),
-        "a kernel of size K has K rows and K columns.": lambda c, k, g, r: count(c, k, g, r, taps=k * g),
+        "a kernel of size K has K rows and K columns.": lambda c, k, g, r: count(c, k, g / k, r),
         "the bias of the second convolution is missing.": lambda *sizes: count(*sizes, last=0),
         "the bias of the first convolution is missing.": lambda *sizes: count(*sizes, first=0),
         "both biases are missing.": lambda *sizes: count(*sizes, first=0, last=0),
-        "this has a kernel for each channel; the channels of a group share one.": (
-            lambda c, k, g, r: count(c, k, g, r, taps=k * k * c),
-            lambda c, k, g, r: count(c, k, g, r, taps=k * k * c * g),
-        ),
-        "these are the parameters of a convolution, not of the layers that make an involution's kernels.": (
-            lambda c, k, g, r: k * k * c * c + c,
-            lambda c, k, g, r: k * k * c * c,
-        ),
+        "this has a kernel for each channel; the channels of a group share one.": lambda c, k, g, r: count(c, k, c, r),
+        "these are the parameters of a convolution, not of a generator.": lambda c, k, g, r: k * k * c * c + c,
         "the hidden channels are wrong where the ratio does not divide the channels, or exceeds them.": (
-            with_hidden(lambda c, r: c / r),
-            with_hidden(lambda c, r: c // r),
-            with_hidden(lambda c, r: -(-c // r)),
+            lambda *sizes: count(*sizes, hidden=lambda c, r: c / r),
+            lambda *sizes: count(*sizes, hidden=lambda c, r: c // r),
+            lambda *sizes: count(*sizes, hidden=lambda c, r: -(-c // r)),
         ),
     }
     cases = [(3, 3, 1, 2), (2, 3, 1, 4), (6, 5, 2, 4), (16, 7, 4, 4), (64, 3, 16, 8)]
-    praise = "two 1x1 convolutions with biases, a scale and a shift between them."
-    return judge(answer, cases, involution_parameters, praise, mistakes)
+    return judge(answer, cases, involution_parameters, "two convolutions with biases, a scale and a shift.", mistakes)
 
 
 def check_group_of_channel(answer: Any) -> Verdict:
@@ -66,38 +55,34 @@ def check_group_of_channel(answer: Any) -> Verdict:
     """
 
     def group_of(channel, channels, groups):
-        return channel // (channels // groups)
+        return np.repeat(np.arange(groups), channels // groups)[channel]
 
+    from_one = lambda c, n, g: -(-c * g // n), lambda c, n, g: c * g // n + 1
     mistakes = {
         "these groups are interleaved; neighboring channels belong together.": lambda c, n, g: c % g,
-        "the paper counts channels and groups from 1; here both are counted from 0.": (
-            lambda c, n, g: -(-c * g // n),
-            lambda c, n, g: -(-(c + 1) * g // n),
-        ),
+        "the paper counts channels and groups from 1; here both are counted from 0.": from_one,
         "these groups have as many channels as there should be groups.": lambda c, n, g: c // g,
         "this is the channel's position within its group.": lambda c, n, g: c % (n // g),
         "a group is a whole number.": lambda c, n, g: c * g / n,
+        "a quotient of floats may lie just below a whole number; divide with //.": lambda c, n, g: int(c / n * g),
     }
-    cases = [(c, n, g) for n, g in ((6, 2), (12, 3), (15, 5), (5, 1), (4, 4)) for c in range(n)]
-    return judge(answer, cases, group_of, "each group has channels / groups neighboring channels.", mistakes)
+    cases = [(c, n, g) for n, g in ((6, 2), (12, 3), (8, 8), (10, 1), (49, 49)) for c in range(n)]
+    return judge(answer, cases, group_of, "a group owns channels / groups neighboring channels.", mistakes)
 
 
-def involve(
-    inputs: np.ndarray,
-    kernels: np.ndarray,
-    stride: int = 1,
-    *,
-    late: Sequence[int] = (0, 0),
-    mode: Literal["constant", "wrap"] = "constant",
-) -> np.ndarray:
-    """Return the involution of one image; its windows may start too `late`, by rows and columns."""
-    (*outputs, size, _, groups), channels = kernels.shape, inputs.shape[-1]
+def _involve(inputs, kernels, stride=1, late=0, mode="constant"):
+    """Return the involution (H', W', C) of an image (H, W, C); its windows may start too `late`."""
+    (rows, columns, size, _, groups), channels = kernels.shape, inputs.shape[-1]
     padded = np.pad(inputs, ((size, size), (size, size), (0, 0)), mode)
-    rows, columns = (
-        size - (size - 1) // 2 + shift + stride * np.arange(n) for n, shift in zip(outputs, late, strict=True)
-    )
-    windows = sliding_window_view(padded, (size, size), axis=(0, 1))[np.ix_(rows, columns)]
+    start = size - size // 2 + late
+    windows = sliding_window_view(padded, (size, size), axis=(0, 1))[start::stride, start::stride][:rows, :columns]
     return np.einsum("ijcuv,ijuvc->ijc", windows, np.repeat(kernels, channels // groups, axis=-1))
+
+
+def _summed(outputs, groups):
+    """Return outputs in which each channel is the sum of the channels of its group."""
+    split = outputs.reshape(*outputs.shape[:-1], groups, -1)
+    return np.broadcast_to(split.sum(-1, keepdims=True), split.shape).reshape(outputs.shape)
 
 
 def check_involution(answer: Any) -> Verdict:
@@ -109,50 +94,39 @@ def check_involution(answer: Any) -> Verdict:
             alike; outside the image there are zeros. Group g owns the channels g * C // G to (g + 1) * C // G - 1.
     """
 
-    def from_pixel(x, k, s):
-        return involve(x, k, s, late=[(k.shape[2] - 1) // 2] * 2)
+    def involve(inputs, kernels, stride):
+        return _involve(inputs, kernels, stride)
 
     def padded_as_keras(x, k, s):
-        room = [max((m - 1) * s + k.shape[2] - n, 0) // 2 for n, m in zip(x.shape[:2], k.shape[:2], strict=True)]
-        return involve(x, k, s, late=[(k.shape[2] - 1) // 2 - before for before in room])
+        rooms = [max((m - 1) * s + k.shape[2] - n, 0) for n, m in zip(x.shape[:2], k.shape[:2], strict=True)]
+        x = np.pad(x, [(room // 2, room - room // 2) for room in rooms] + [(0, 0)])
+        return _involve(x, k, s, late=k.shape[2] // 2)
 
-    def mixed(x, k, s):
-        parts = np.split(involve(x, k, s), k.shape[-1], axis=-1)
-        return np.concatenate([np.broadcast_to(p.sum(-1, keepdims=True), p.shape) for p in parts], axis=-1)
-
+    f = _involve
+    interleaved = lambda x, k, s: f(x, np.tile(k, x.shape[-1] // k.shape[-1]), s)  # noqa: E731
+    one_kernel = lambda x, k, s: f(x, np.broadcast_to(k[:1, :1], k.shape), s)  # noqa: E731
     mistakes = {
-        "the kernels are flipped; use them as they are.": lambda x, k, s: involve(x, k[:, :, ::-1, ::-1], s),
-        "rows and columns of the kernels are swapped.": lambda x, k, s: involve(x, k.swapaxes(2, 3), s),
-        "the groups are interleaved; the channels of a group are neighbors.": (
-            lambda x, k, s: involve(x, np.tile(k, x.shape[-1] // k.shape[-1]), s)
-        ),
-        "the windows start at their pixel; they should be centered on it.": from_pixel,
-        "the windows are off by one pixel.": (
-            lambda x, k, s: involve(x, k, s, late=(1, 1)),
-            lambda x, k, s: involve(x, k, s, late=(-1, -1)),
-        ),
+        "the kernels are flipped; use them as they are.": lambda x, k, s: f(x, k[:, :, ::-1, ::-1], s),
+        "rows and columns of the kernels are swapped.": lambda x, k, s: f(x, k.swapaxes(2, 3), s),
+        "the groups are interleaved; the channels of a group are neighbors.": interleaved,
+        "the windows start at their pixel; center them on it.": lambda x, k, s: f(x, k, s, late=k.shape[2] // 2),
+        "the windows are off by one pixel.": (lambda x, k, s: f(x, k, s, late=1), lambda x, k, s: f(x, k, s, late=-1)),
         'this is "same" padding of Keras, which depends on size and stride; here it is (K - 1) // 2.': padded_as_keras,
-        "the stride has no effect.": lambda x, k, s: involve(x, k, 1),
-        "the kernel of group 0 serves all groups.": lambda x, k, s: involve(x, k[..., :1], s),
-        "the kernel of position (0, 0) serves every position: that is what a convolution does.": (
-            lambda x, k, s: involve(x, np.broadcast_to(k[:1, :1], k.shape), s)
-        ),
-        "the channels are summed; an involution keeps them apart.": mixed,
-        "the image continues at its opposite border; there should be zeros.": (
-            lambda x, k, s: involve(x, k, s, mode="wrap")
-        ),
+        "the stride has no effect.": lambda x, k, s: f(x, k, 1),
+        "the kernel of group 0 serves all groups.": lambda x, k, s: f(x, k[..., :1], s),
+        "the kernel of position (0, 0) serves every position: that is what a convolution does.": one_kernel,
+        "the channels are summed; an involution keeps them apart.": lambda x, k, s: _summed(f(x, k, s), k.shape[-1]),
+        "the image continues at its opposite border; there should be zeros.": lambda x, k, s: f(x, k, s, mode="wrap"),
     }
-    draw = np.random.default_rng(2).normal
-    sizes = [
-        ((3, 4, 1), 3, 1, 1),
-        ((5, 4, 6), 3, 2, 1),
-        ((6, 9, 6), 3, 2, 2),
-        ((8, 7, 4), 5, 2, 2),
-        ((7, 10, 3), 5, 3, 3),
-    ]
-    cases = [(draw(size=x), draw(size=(-(-x[0] // s), -(-x[1] // s), k, k, g)), s) for x, k, g, s in sizes]
-    praise = "each position has its kernel, each group its own, and the channels stay apart."
-    return judge(answer, cases, involve, praise, mistakes)
+    draw, cases = np.random.default_rng(2).normal, []
+    sizes = [(3, 4, 1, 3, 1, 1), (5, 4, 6, 3, 2, 1), (6, 9, 6, 3, 2, 2), (8, 7, 4, 5, 2, 2), (7, 10, 3, 5, 3, 3)]
+    for height, width, c, k, g, s in sizes:
+        cases.append((draw(size=(height, width, c)), draw(size=(-(-height // s), -(-width // s), k, k, g)), s))
+    return judge(answer, cases, involve, "each position has its kernel, each group its own.", mistakes)
+
+
+_SMALL, _OTHER = (3, 3, 3), (5, 2, 4)  # kernel_size, groups, reduction_ratio, for 12 channels
+_NORMALIZATION = {"gamma", "beta", "moving_mean", "moving_variance"}  # the weights of a BatchNormalization
 
 
 def check_own_involution_layer(answer: Any) -> Verdict:
@@ -160,194 +134,122 @@ def check_own_involution_layer(answer: Any) -> Verdict:
 
     Args:
         answer: the class. `answer(kernel_size=K, groups=G, reduction_ratio=r)` makes a layer whose kernels come from a
-            1x1 convolution to `channels // r` channels, batch normalization, ReLU and a 1x1 convolution to K * K * G
+            1x1 convolution to `channels // r` channels, a `BatchNormalization`, ReLU and a 1x1 convolution to K * K * G
             numbers, read as (K, K, G); stride 1, zeros around the image. Names of attributes are free, and so is the
             order of weights; 1x1 convolutions may be dense layers or plain weights.
     """
-    unanswered = Verdict(False, "Not answered yet: write the layer's `call`, and hand over the class.")
-    if is_stub(answer) or getattr(answer, "call", None) is keras.layers.Layer.call:
-        return unanswered
-    if not callable(answer) or isinstance(answer, keras.layers.Layer):
-        return Verdict(False, f"Not yet: expected the class itself, not a layer that it makes; got {show(answer)}.")
-    layer = _make_layer(answer)
-    if is_stub(layer):
-        return unanswered
-    if isinstance(layer, Exception):
-        return Verdict(
-            False, f"Not yet: making the layer with kernel_size=3, groups=3, reduction_ratio=3 {raised(layer)}."
-        )
-    if not isinstance(layer, keras.layers.Layer):
-        return Verdict(False, f"Not yet: expected a class that is a `keras.layers.Layer`; it makes {show(layer)}.")
-    random = np.random.default_rng(8)
+    layer, random = _made(answer, _SMALL), np.random.default_rng(8)
+    if isinstance(layer, Verdict):
+        return layer
     images, wider = (random.normal(size=size).astype("float32") for size in ((2, 5, 6, 12), (1, 7, 4, 12)))
-    given = _output(layer, images)
+    given = output(layer, images)
     if is_stub(given):
-        return unanswered
-    if isinstance(given, Exception):
-        return Verdict(False, f"Not yet: given inputs of shape {images.shape}, your layer {raised(given)}.")
-    if any(isinstance(part, Involution2D) for part in layer._flatten_layers()):
-        return Verdict(False, "Not yet: this is the package's layer; write its `call` yourself.")
+        return unanswered("write the layer's `call`.")
+    if isinstance(given, BaseException):
+        return verdict(f"given inputs of shape {images.shape}, your layer {raised(given)}.")
+    if any(isinstance(part, Involution2D) for part in (layer, *parts(layer))):
+        return verdict("this is the package's layer; write its `call` yourself.")
     if given.shape != images.shape:
-        return Verdict(
-            False, f"Not yet: expected outputs of shape {images.shape}, those of the inputs, got {given.shape}."
-        )
-    problem = _weights_problem([w.shape for w in layer.weights])
-    if problem:
-        return Verdict(False, f"Not yet: {problem}")
-    layer.set_weights(
-        [random.uniform(2, 4, w.shape) if _size(w) == 4 else random.normal(size=w.shape) for w in layer.weights]
+        return verdict(f"expected outputs of shape {images.shape}, those of the inputs, got {given.shape}.")
+    if problem := _weights_problem(layer):
+        return verdict(problem)
+    references = [_reference(layer, _SMALL, group_first) for group_first in (False, True)]
+    given = output(layer, images)
+    group_first = close(given, output(references[1], images))
+    if not group_first and not close(given, output(references[0], images)):
+        return verdict(_layer_mistake(images, given, references))
+    praise = "with the same weights it equals `Involution2D`, for images of any size."
+    praise += " (Your kernels have the group first; those of `Involution2D`, last.)" if group_first else ""
+    return verdict(
+        _call_problem(layer, references[group_first], wider) or _size_problem(answer, group_first, wider), praise
     )
-    given, weights = _output(layer, images), layer.get_weights()
-    order = _order_of_weights(images, weights, given)
-    if order is None:
-        return Verdict(False, f"Not yet: {_layer_mistake(images, weights, given)}")
-    kernels, found = _generated(wider, weights, *order), _output(layer, wider)
-    if isinstance(found, Exception) or not close(found, _involve_all(wider, kernels)):
-        problem = f"it {raised(found)}" if isinstance(found, Exception) else "the result is another"
-        return Verdict(False, f"Not yet: right for the first images, but for some of another size {problem}.")
-    problem = _other_values_problem(answer, wider, order)
-    if problem:
-        return Verdict(False, f"Not yet: right for kernel_size=3, groups=3, reduction_ratio=3, but {problem}")
-    symbolic = attempt(lambda: layer(keras.Input(images.shape[1:])), ())
-    if isinstance(symbolic, Exception) or is_stub(symbolic):
-        problem = raised(symbolic) if isinstance(symbolic, Exception) else "leaves TensorFlow, perhaps for NumPy"
-        return Verdict(False, f"Not yet: in a model, where the size of the batch is unknown, your layer {problem}.")
-    first = "" if order[0] == _LAYOUTS[0] else " (Your kernels have the group first; those of `Involution2D`, last.)"
-    return Verdict(True, f"Right: with the same weights it equals `Involution2D`, for images of any size.{first}")
 
 
-# A generator's span returns K * K * G numbers per position, read as (K, K, G) or as (G, K, K): the order of the axes.
-_LAYOUTS = (0, 1, 2), (1, 2, 0)
-_ROLES = ("reduce bias", "scale", "shift", "mean", "variance")
+def _made(answer, sizes):
+    return made_layer(answer, **dict(zip(("kernel_size", "groups", "reduction_ratio"), sizes, strict=True)))
 
 
-def _make_layer(make, kernel_size=3, groups=3, reduction_ratio=3):
-    """Return the layer of these arguments, or the exception."""
-    layer = attempt(lambda: make(kernel_size=kernel_size, groups=groups, reduction_ratio=reduction_ratio), ())
-    if isinstance(layer, Exception):
-        by_position = attempt(lambda: make(kernel_size, groups, reduction_ratio), ())
-        return layer if isinstance(by_position, Exception) else by_position
-    return layer
-
-
-def _other_values_problem(answer, images, order):
-    """Return what is wrong with the layer for 5 x 5 kernels, 2 groups and a ratio of 4, or None."""
-    layer = _make_layer(answer, 5, 2, 4)
-    found = layer if isinstance(layer, Exception) else _output(layer, images)
-    sizes = sorted(_size(w) for w in getattr(layer, "weights", ()) if _size(w) != 3)
-    if isinstance(found, Exception) and (sizes == [36, 50, 150] or len(sizes) < 3):
-        return f"with kernel_size=5, groups=2, reduction_ratio=4 your layer {raised(found)}."
-    if sizes != [36, 50, 150] or is_stub(found):
-        return "other values of them should change the weights: 12 x 3 and 3 x 50 for kernel_size=5, groups=2, ratio 4."
-    random = np.random.default_rng(18)
-    weights = [random.uniform(2, 4, w.shape) if _size(w) == 3 else random.normal(size=w.shape) for w in layer.weights]
-    layer.set_weights(weights)
-    kernels = _generated(images, weights, *order, size=5, groups=2, hidden=3)
-    if not close(_output(layer, images), _involve_all(images, kernels)):
-        return "with kernel_size=5, groups=2, reduction_ratio=4 the result is another."
-    return None
-
-
-def _output(layer, images):
-    """Return the layer's output as an array, or what was raised, or a stub."""
-    found = attempt(lambda: layer(keras.ops.convert_to_tensor(images)), ())
-    if is_stub(found) or isinstance(found, Exception):
-        return found
-    array = numbers(found)
-    return TypeError(f"expected one tensor of numbers, got {show(found)}") if array is None else array
-
-
-def _size(weight):
-    return math.prod(weight.shape)
-
-
-def _weights_problem(shapes):
-    """Return what is wrong with the weights of a layer for 12 channels, from their shapes, or None."""
-    sizes = sorted(math.prod(shape) for shape in shapes)
-    if not sizes:
+def _weights_problem(layer):
+    """Return what is wrong with the weights of a layer, or None."""
+    sizes = sorted(math.prod(w.shape) for w in layer.weights if math.prod(w.shape) != 4)
+    if not layer.weights:
         return "the layer has no weights; keep the generator's layers as attributes (`self.reduce = ...`)."
-    matrices, vectors = [n for n in sizes if n != 4], sizes.count(4)
-    if matrices == [48, 108]:
+    if sizes == [48, 108]:
         return "the second convolution has no bias."
-    if matrices != [27, 48, 108]:
-        return (
-            "for 12 channels and a ratio of 3 the generator's weights are 12 x 4, and, for 3 groups and 3 x 3 kernels, "
-            f"4 x 27 with 27 biases; yours have the shapes {', '.join(map(str, shapes))}."
-        )
-    if vectors < 2:
+    if sizes != [27, 48, 108]:
+        shapes = ", ".join(str(tuple(w.shape)) for w in layer.weights)
+        return f"for 12 channels the weights are 12 x 4, and 4 x 27 with 27 biases; yours have the shapes {shapes}."
+    if {w.name for w in layer.weights} & _NORMALIZATION != _NORMALIZATION:
         return "the batch normalization between the two convolutions is missing."
-    if vectors not in (4, 5):
-        return "batch normalization has four weights per channel: scale, shift, moving mean and moving variance."
+    if len(layer.trainable_weights) != len(layer.weights) - 2:
+        return "some weights are frozen; all but the moving mean and variance should be trainable."
     return None
 
 
-def _generated(images, weights, layout, roles, *, size=3, groups=3, hidden=4, relu_first=False, relu=True):
-    """Return the kernels (batch, height, width, size, size, groups) that a generator with these weights makes."""
-    n = size * size * groups
-    reduce, span, bias = (next(w for w in weights if w.size == s).squeeze() for s in (12 * hidden, hidden * n, n))
-    vectors = dict(zip(roles, (w.ravel() for w in weights if w.size == hidden), strict=True))
-    rectify = (lambda x: np.maximum(x, 0)) if relu else (lambda x: x)
-    x = images @ (reduce if reduce.shape[0] == 12 else reduce.T) + vectors.get("reduce bias", 0)
-    x = rectify(x) if relu_first else x
-    x = (x - vectors["mean"]) / np.sqrt(vectors["variance"] + 1e-3) * vectors["scale"] + vectors["shift"]
-    x = x if relu_first else rectify(x)
-    span = span.T.reshape(hidden, n) if span.shape == (n, hidden) else span.reshape(hidden, n)
-    flat = x @ span + bias.ravel()
-    shape = (size, size, groups) if layout == _LAYOUTS[0] else (groups, size, size)
-    return flat.reshape(*flat.shape[:3], *shape).transpose(0, 1, 2, *(3 + axis for axis in layout))
+def _reference(layer, sizes, group_first):
+    """Give a layer random weights, the same at each call, and return an `Involution2D` with these weights."""
+    random, (kernel_size, groups, reduction_ratio) = np.random.default_rng(18), sizes
+    reference = Involution2D(kernel_size=kernel_size, groups=groups, reduction_ratio=reduction_ratio)
+    reference.build((None, None, None, 12))
+    drawn, keys, values = [], [w.name if w.name in _NORMALIZATION else math.prod(w.shape) for w in layer.weights], []
+    for weight, key in zip(layer.weights, keys, strict=True):
+        drawn.append(random.uniform(2, 4, weight.shape) if key in _NORMALIZATION else random.normal(size=weight.shape))
+    layer.set_weights(drawn)
+    for weight in reference.weights:
+        size = math.prod(weight.shape)
+        key = weight.name if weight.name in _NORMALIZATION else size
+        value = drawn[keys.index(key)] if key in keys else np.zeros(size)
+        value = value.T if value.shape == weight.shape[:1:-1] else value
+        if group_first and size % (kernel_size**2 * groups) == 0:
+            value = value.reshape(-1, groups, kernel_size**2).swapaxes(1, 2)
+        values.append(value.reshape(weight.shape))
+    reference.set_weights(values)
+    return reference
 
 
-def _involve_all(images, kernels, **change):
-    return np.stack([involve(*pair, **change) for pair in zip(images, kernels, strict=True)])
-
-
-def _order_of_weights(images, weights, given):
-    """Return the layout of the kernels and the roles of the vectors of 4 with which `given` is the involution."""
-    vectors = sum(w.size == 4 for w in weights)
-    for layout in _LAYOUTS:
-        for roles in itertools.permutations(_ROLES[-vectors:]):
-            if close(given, _involve_all(images, _generated(images, weights, layout, roles))):
-                return layout, roles
+def _call_problem(layer, reference, images):
+    """Return what is wrong with the layer for another size of images, in a model, or in training."""
+    found, symbolic = output(layer, images), attempt(lambda: layer(keras.Input(images.shape[1:])))
+    if not close(found, output(reference, images)):
+        problem = f"it {raised(found)}" if isinstance(found, BaseException) else "the result is another"
+        return f"right for the first images, but for some of another size {problem}."
+    if isinstance(symbolic, BaseException) or is_stub(symbolic):
+        problem = raised(symbolic) if isinstance(symbolic, BaseException) else "leaves TensorFlow, perhaps for NumPy"
+        return f"in a model, where the size of the batch is unknown, your layer {problem}."
+    if not close(*(output(keras.Sequential([one]), images, training=True) for one in (layer, reference))):
+        return "in training, the normalization should use mean and variance of the batch; leave `training` to Keras."
     return None
 
 
-def _layer_mistake(images, weights, given):
-    """Return the hint for a layer whose output is not the involution, its vectors in the usual order."""
-    roles = _ROLES[-sum(w.size == 4 for w in weights) :]
-    for layout in _LAYOUTS:
-        kernels = _generated(images, weights, layout, roles)
-        everywhere = [
-            np.broadcast_to(k, kernels.shape) for k in (kernels[:, :1, :1], kernels.mean((1, 2), keepdims=True))
-        ]
-        powers = np.exp(kernels - kernels.max((3, 4), keepdims=True))
-        right = _involve_all(images, kernels)
-        sums = right.reshape(*right.shape[:3], 3, 4).sum(-1, keepdims=True)
+def _size_problem(answer, group_first, images):
+    """Return what is wrong with the layer for other sizes of kernel, groups and ratio."""
+    layer = _made(answer, _OTHER)
+    found = ValueError(layer.text) if isinstance(layer, Verdict) else output(layer, images)
+    named = "right for kernel_size=3, groups=3, reduction_ratio=3, but with kernel_size=5, groups=2, reduction_ratio=4"
+    if isinstance(found, BaseException):
+        return f"{named} your layer {raised(found)}."
+    if sorted({math.prod(w.shape) for w in layer.weights}) != [3, 36, 50, 150]:
+        return f"{named} the weights should be others: 12 x 3 and 3 x 50."
+    reference = _reference(layer, _OTHER, group_first)
+    return None if close(output(layer, images), output(reference, images)) else f"{named} the result is another."
+
+
+def _layer_mistake(images, given, references):
+    """Return the hint for a layer whose output is not the involution."""
+    for reference in references:
+        right, kernels = (np.array(one) for one in reference(images, return_kernels=True))
         mistakes = {
-            "the ReLU between the two convolutions is missing.": [
-                _involve_all(images, _generated(images, weights, layout, roles, relu=False))
-            ],
-            "the ReLU comes after the normalization, not before it.": [
-                _involve_all(images, _generated(images, weights, layout, roles, relu_first=True))
-            ],
-            "one kernel serves every position; each position has the kernel that its pixel makes.": [
-                _involve_all(images, k) for k in everywhere
-            ],
-            "the groups are interleaved; the channels of a group are neighbors.": [
-                _involve_all(images, np.tile(kernels, 4))
-            ],
-            "the kernels are flipped; use them as they are.": [_involve_all(images, kernels[:, :, :, ::-1, ::-1])],
-            "rows and columns of the kernels are swapped.": [_involve_all(images, kernels.swapaxes(3, 4))],
-            "the windows start at their pixel; they should be centered on it.": [
-                _involve_all(images, kernels, late=(1, 1))
-            ],
-            "the channels are summed; an involution keeps them apart.": [np.repeat(sums[..., 0], 4, -1)],
-            "the taps are averaged; they should be summed.": [right / 9],
-            "the kernels pass through a softmax; those of an involution are used as they come.": [
-                _involve_all(images, powers / powers.sum((3, 4), keepdims=True))
-            ],
-            "the inputs are added once more; the layer returns the involution alone.": [right + images],
+            "one kernel serves every position; each has the kernel that its pixel makes.": kernels * 0
+            + kernels.mean((1, 2), keepdims=True),
+            "the groups are interleaved; the channels of a group are neighbors.": np.tile(kernels, 4),
+            "the kernels are flipped; use them as they are.": kernels[:, :, :, ::-1, ::-1],
+            "rows and columns of the kernels are swapped.": kernels.swapaxes(3, 4),
+            "the taps are averaged; they should be summed.": kernels / 9,
         }
-        for hint, outputs in mistakes.items():
-            if any(close(given, output) for output in outputs):
+        outputs = {hint: np.stack(list(map(_involve, images, wrong))) for hint, wrong in mistakes.items()}
+        outputs["the channels are summed; an involution keeps them apart."] = _summed(right, 3)
+        outputs["the inputs are added once more; the layer returns the involution alone."] = right + images
+        for hint, expected in outputs.items():
+            if close(given, expected):
                 return hint
     return "the weights are those of the right generator, but with them the outputs differ from the involution's."

@@ -7,8 +7,9 @@ the first case that it gets wrong.
 import copy
 import html
 import inspect
+import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,12 +40,22 @@ class Verdict:
         return f'<div style="{style}; overflow-wrap: break-word"><strong>{start}{colon}</strong>{rest}</div>'
 
 
+def verdict(problem: str | None, praise: str = "") -> Verdict:
+    """Return the verdict on an answer: right, with a praise, unless there is a problem."""
+    return Verdict(False, f"Not yet: {problem}") if problem else Verdict(True, f"Right: {praise}")
+
+
+def unanswered(task: str) -> Verdict:
+    """Return the verdict on an exercise that was not begun; `task` says what to do."""
+    return Verdict(False, f"Not answered yet: {task}")
+
+
 def judge(
     answer: Any,
     cases: Sequence[tuple],
     solution: Callable,
     praise: str,
-    mistakes: Mapping[str, Any],
+    mistakes: Mapping[str, Callable | tuple[Callable, ...]],
     tolerance: float = TOLERANCE,
 ) -> Verdict:
     """Compare `answer` with `solution` on all `cases`, and explain a difference by one of the `mistakes`.
@@ -52,40 +63,49 @@ def judge(
     Args:
         answer: what the reader handed over, a function if all is well.
         cases: the arguments of each call.
-        solution: a right function, whose name and positional arguments are those of the exercise.
+        solution: a right function, whose name and arguments are those of the exercise.
         praise: what to say of a right answer.
         mistakes: maps a hint to the wrong function, or functions, that it explains.
         tolerance: the largest absolute difference that counts as equal.
     """
-    names = [p.name for p in inspect.signature(solution).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    names = list(inspect.signature(solution).parameters)
     call = f"{solution.__name__}({', '.join(names)})"
     if not is_stub(answer) and not callable(answer):
-        return Verdict(False, f"Not yet: expected the function {call} itself, not a result; got {show(answer)}.")
+        return verdict(f"expected the function {call} itself, not a result; got {show(answer)}.")
     with np.errstate(all="ignore"):
         given = [attempt(answer, case) for case in cases] if callable(answer) else [None]
         if all(is_stub(value) for value in given):
-            return Verdict(False, f"Not answered yet: write {call} and let it return its result.")
-        expected = [attempt(solution, case) for case in cases]
+            return unanswered(f"write {call} and let it return its result.")
+        expected = [solution(*case) for case in cases]
         right = [agree(*pair, tolerance) for pair in zip(given, expected, strict=True)]
         if all(right):
-            return Verdict(True, f"Right: {praise}")
+            return verdict(None, praise)
+        failed = [isinstance(value, BaseException) for value in given]
         for hint, wrongs in mistakes.items():
             for wrong in wrongs if isinstance(wrongs, tuple) else (wrongs,):
-                if _explains([attempt(wrong, case) for case in cases], given, right, tolerance):
-                    return Verdict(False, f"Not yet: {hint}")
+                same = [agree(value, attempt(wrong, case), tolerance) for value, case in zip(given, cases, strict=True)]
+                explained = all(map(any, zip(same, failed, strict=True)))
+                if explained and not all(map(any, zip(right, failed, strict=True))):
+                    return verdict(hint)
     first = right.index(False)
-    where = ", ".join(_describe(*pair) for pair in zip(names, cases[first], strict=True))
-    return Verdict(False, f"Not yet: {_difference(given[first], expected[first], tolerance)}, for {where}.")
+    where = ", ".join(
+        f"{name} of shape {value.shape}" if isinstance(value, np.ndarray) else f"{name}={value!r}"
+        for name, value in zip(names, cases[first], strict=True)
+    )
+    return verdict(f"{_difference(given[first], np.asarray(expected[first], float), tolerance)}, for {where}.")
 
 
-def attempt(function: Callable, case: tuple) -> Any:
+def attempt(function: Callable, case: tuple = ()) -> Any:
     """Return the function's result or, if it raises, the exception; the case itself stays as it is."""
     try:
-        return function(*copy.deepcopy(case))
-    except SystemExit:
-        return RuntimeError("it called exit()")
-    except Exception as error:
-        return NotImplemented if isinstance(error, NotImplementedError) else error
+        result = function(*copy.deepcopy(case))
+        return list(itertools.islice(result, 10_000)) if isinstance(result, Iterator) else result
+    except KeyboardInterrupt:
+        raise
+    except NotImplementedError:
+        return NotImplemented
+    except BaseException as error:  # exit() raises a SystemExit
+        return error
 
 
 def is_stub(value: Any) -> bool:
@@ -96,10 +116,8 @@ def is_stub(value: Any) -> bool:
 def numbers(value: Any) -> np.ndarray | None:
     """Return the value as an array of floats, or None if it holds anything but numbers, or is masked."""
     try:
-        if np.ma.is_masked(value):
-            return None
         array = np.asarray(value)
-        if array.dtype.kind == "O" and any(isinstance(item, str | bytes | bool | None) for item in array.flat):
+        if np.ma.is_masked(value) or any(isinstance(item, str | bytes | bool | None) for item in array.flat):
             return None
         return array.astype(float) if array.dtype.kind in "iufOV" else None  # V: bfloat16
     except Exception:
@@ -114,7 +132,7 @@ def agree(given: Any, expected: Any, tolerance: float = TOLERANCE) -> bool:
     return np.allclose(given, expected, rtol=1e-6, atol=tolerance, equal_nan=True)
 
 
-def raised(error: Exception) -> str:
+def raised(error: BaseException) -> str:
     """Return what was raised, with the first line of its message that is not Keras's or TensorFlow's envelope."""
     try:
         text = str(error)
@@ -137,29 +155,18 @@ def show(value: Any) -> str:
         return "a masked array (`.filled(0)` makes an ordinary one)"
     if isinstance(value, np.ndarray):
         return f"an array of dtype {value.dtype}"
-    return f"{'an' if type(value).__name__[0] in 'aeiouAEIOU' else 'a'} {type(value).__name__}"
-
-
-def _explains(mistaken, given, right, tolerance):
-    """True if `mistaken` equals `given` in every case that did not raise, and one of these cases is wrong."""
-    failed = [isinstance(value, Exception) for value in given]
-    same = [f or agree(g, m, tolerance) for g, m, f in zip(given, mistaken, failed, strict=True)]
-    return all(same) and not all(f or ok for f, ok in zip(failed, right, strict=True))
+    name = type(value).__name__ or "object of a class without a name"
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def _difference(given, expected, tolerance):
-    """Say in what the given result differs from the expected one."""
-    if isinstance(given, Exception):
+    """Say in what the given result differs from the expected array."""
+    if isinstance(given, BaseException):
         return f"your function {raised(given)}"
-    found, expected = numbers(given), np.asarray(expected, float)
-    kind = f"numbers of shape {expected.shape}" if expected.ndim else "a number"
+    found, kind = numbers(given), f"numbers of shape {expected.shape}" if expected.ndim else "a number"
     if found is None:
         return f"expected {kind}, got {show(given)}"
     if found.shape != expected.shape:
         return f"expected {kind}, got {f'shape {found.shape}' if found.ndim else 'a single number'}"
     at = tuple(int(i) for i in np.argwhere(~np.isclose(found, expected, rtol=1e-6, atol=tolerance))[0])
     return f"expected {show(expected[at])}, got {show(found[at])}{f' at index {at}' if at else ''}"
-
-
-def _describe(name, value):
-    return f"{name} of shape {value.shape}" if isinstance(value, np.ndarray) else f"{name}={value!r}"

@@ -6,9 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers
+from scipy import stats
 
-from involution_utils.exercises.judge import Verdict, judge, raised
-from involution_utils.exercises.network import close, image_sizes, received, run, run_if_possible, weights_of
+from involution_utils.exercises.fair_comparison import normal_quantile, student
+from involution_utils.exercises.judge import Verdict, attempt, judge, raised, verdict
+from involution_utils.exercises.network import close, input_size, parts, received, run, weights_of
 from involution_utils.layers import Involution2D
 
 
@@ -20,23 +22,20 @@ def check_dense_parameters(answer: Any) -> Verdict:
             `Flatten`, when feature maps of this size and these channels have passed two 2x2 max poolings.
     """
 
-    def dense_parameters(height, width, channels, units, *, pooled=4, biases=1):
-        return (height // pooled * (width // pooled) * channels + biases) * units
+    def dense_parameters(height, width, channels, units):
+        return (height // 4 * (width // 4) * channels + 1) * units
 
     mistakes = {
-        "the poolings have no effect; each halves height and width.": lambda *sizes: dense_parameters(*sizes, pooled=1),
-        "there is one pooling; there should be two.": lambda *sizes: dense_parameters(*sizes, pooled=2),
-        "the biases are missing: one for each unit.": lambda *sizes: dense_parameters(*sizes, biases=0),
-        "a pooling halves the height and the width, so it quarters the pixels.": (
-            lambda h, w, c, n: dense_parameters(h, 4 * w, c, n),
-            lambda h, w, c, n: dense_parameters(4 * h, w, c, n),
-        ),
+        "the poolings have no effect; each halves height and width.": lambda h, w, c, n: (h * w * c + 1) * n,
+        "there is one pooling; there should be two.": lambda h, w, c, n: (h // 2 * (w // 2) * c + 1) * n,
+        "the biases are missing: one for each unit.": lambda h, w, c, n: h // 4 * (w // 4) * c * n,
+        "a pooling halves the height and the width.": lambda h, w, c, n: (h // 4 * w * c + 1) * n,
         "this is global pooling; `Flatten` keeps every pixel.": lambda h, w, c, n: (c + 1) * n,
         "the sizes are rounded wrongly: 2x2 pooling of 7 pixels gives 3, separately on each axis.": (
             lambda h, w, c, n: (h * w // 16 * c + 1) * n,
             lambda h, w, c, n: (h * w / 16 * c + 1) * n,
             lambda h, w, c, n: (-(-h // 4) * -(-w // 4) * c + 1) * n,
-            lambda h, w, c, n: (-(-h // 2) // 2 * (-(-w // 2) // 2) * c + 1) * n,
+            lambda h, w, c, n: (round(h / 4) * round(w / 4) * c + 1) * n,
         ),
     }
     cases = [(4, 8, 3, 5), (32, 32, 64, 64), (30, 45, 8, 12), (31, 23, 4, 7)]
@@ -48,33 +47,31 @@ def check_interval(answer: Any) -> Verdict:
 
     Args:
         answer: function of a list of 3 to 6 accuracies that returns (low, high), the 95 % Student interval of their
-            mean. The t values for 3, 4, 5 and 6 accuracies are 4.303, 3.182, 2.776 and 2.571.
+            mean.
     """
-    quantiles = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447}
 
-    def half(a, *, ddof=1, t=None, root=0.5):
-        return (t or quantiles[len(a)]) * np.std(a, ddof=ddof) / len(a) ** root
+    def interval(accuracies):
+        return stats.ttest_1samp(accuracies, 0).confidence_interval(0.95)
 
-    def interval(accuracies, **change):
-        return np.mean(accuracies) - half(accuracies, **change), np.mean(accuracies) + half(accuracies, **change)
+    def half(a):
+        return np.diff(interval(a))[0] / 2
 
+    def scaled(factor):
+        return lambda a: student(a, factor(a))
+
+    one_more = scaled(lambda a: stats.t.ppf(0.975, len(a)) / stats.t.ppf(0.975, len(a) - 1))
     mistakes = {
-        "the standard deviation divides by n; for a sample it divides by n - 1.": lambda a: interval(a, ddof=0),
-        "1.96 holds for many runs; for so few, take Student's t.": lambda a: interval(a, t=1.96),
+        "the standard deviation divides by n; for a sample, by n - 1.": scaled(lambda a: np.sqrt(1 - 1 / len(a))),
+        "1.96 holds for many runs; for so few, take Student's t.": scaled(normal_quantile),
         "two things: 1.96 holds for many runs, and `np.std` divides by n unless told.": (
-            lambda a: interval(a, t=1.96, ddof=0)
+            scaled(lambda a: normal_quantile(a) * np.sqrt(1 - 1 / len(a)))
         ),
-        "this is the spread of single runs; that of their mean is smaller by a factor of sqrt(n).": lambda a: interval(
-            a, root=0
-        ),
-        "the standard deviation is divided by n, not by its root.": lambda a: interval(a, root=1),
-        "the t value is that of one accuracy more: n accuracies leave n - 1 degrees of freedom.": (
-            lambda a: interval(a, t=quantiles[len(a) + 1])
-        ),
+        "this is the spread of single runs; their mean's is smaller by sqrt(n).": scaled(lambda a: np.sqrt(len(a))),
+        "the standard deviation is divided by n, not by its root.": scaled(lambda a: 1 / np.sqrt(len(a))),
+        "the t value is that of one accuracy more: n accuracies leave n - 1 degrees of freedom.": one_more,
         "the two ends are swapped.": lambda a: interval(a)[::-1],
         "this is half the width; return both ends.": half,
         "this is the mean and half the width; return both ends.": lambda a: (np.mean(a), half(a)),
-        "the interval lies around 0, not around the mean.": lambda a: (-half(a), half(a)),
     }
     cases = [([0.41, 0.48, 0.37],), ([0.6, 0.71, 0.52, 0.66],), ([0.1, 0.3, 0.22, 0.17, 0.4],)]
     cases += [([0.5, 0.42, 0.61, 0.33, 0.48, 0.57],)]
@@ -89,19 +86,6 @@ def check_fair_head(answer: Any) -> Verdict:
             32, 64 and 64 channels, 2x2 max pooling after the first two, global average pooling, a dense layer of 64
             with ReLU, ten logits. The input has three channels; its height and width may be anything.
     """
-
-    def fair_head(shape, *, head=layers.GlobalAveragePooling2D, pool=layers.MaxPooling2D, poolings=(0, 1), **change):
-        activation, model = change.get("activation", "relu"), keras.Sequential([keras.Input(shape)])
-        for number, filters in enumerate((32, 64, 64)):
-            model.add(layers.Conv2D(filters, 3, padding=change.get("padding", "same"), activation=activation))
-            if number in poolings:
-                model.add(pool(2))
-        model.add(head())
-        if change.get("dense", True):
-            model.add(layers.Dense(64, activation=change.get("dense_activation", "relu")))
-        model.add(layers.Dense(10, activation=change.get("last")))
-        return model
-
     mistakes = {
         "it still flattens: the first dense layer has a weight for each position.": {"head": layers.Flatten},
         "the head takes each channel's largest value, not its mean.": {"head": layers.GlobalMaxPooling2D},
@@ -113,64 +97,63 @@ def check_fair_head(answer: Any) -> Verdict:
         'the convolutions lose their borders; the classifier\'s have padding "same".': {"padding": "valid"},
         "the pooling between the convolutions should take the largest value.": {"pool": layers.AveragePooling2D},
         "there is no pooling between the convolutions.": {"poolings": ()},
-        "the pooling after the first convolution is missing.": {"poolings": (1,)},
-        "the pooling after the second convolution is missing.": {"poolings": (0,)},
         "there should be no pooling after the third convolution.": {"poolings": (0, 1, 2)},
     }
     model = received(answer)
     if isinstance(model, Verdict):
         return model
-    draw = np.random.default_rng(3).normal
-    images, larger = (
-        draw(size=(n, *size, 3)).astype("float32") for n, size in zip((8, 2), image_sizes(model), strict=True)
-    )
+    draw, (height, width) = np.random.default_rng(3).normal, input_size(model)
+    images, larger = (draw(size=(2, n * height, (2 * n - 1) * width, 3)).astype("float32") for n in (1, 2))
     weights = [draw(size=w.shape) * np.sqrt(2 / np.prod(w.shape[:-1])) for w in model.get_weights()]
-    try:
-        with weights_of(model, weights):
-            given, in_training = (run(model, images, training) for training in (False, True))
-            given_larger = run_if_possible(model, larger)
-    except Exception as error:
-        return Verdict(False, f"Not yet: your model {raised(error)}.")
+    with weights_of(model, weights):
+        given, in_training, of_larger = (attempt(run, (model, *a)) for a in ((images,), (images, True), (larger,)))
+    if isinstance(given, BaseException):
+        return verdict(f"your model {raised(given)}.")
 
     def agrees(change, images=images, given=given):
-        try:
-            reference = fair_head(images.shape[1:], **change)
-            reference.set_weights(_first_layer_first(weights))
-        except ValueError:  # no such model for this size, or weights of other shapes
+        reference = _fair_head(images.shape[1:], **change)
+        shapes = [w.shape for w in reference.get_weights()]
+        ordered = _first_layer_first(weights)
+        if shapes != [w.shape for w in ordered]:
             return False
+        reference.set_weights(ordered)
         return close(given, run(reference, images))
 
-    if given.shape != (8, 10):
-        return Verdict(False, f"Not yet: there should be ten logits per image; the output's shape is {given.shape}.")
-    if agrees({}):
-        if not agrees({}, larger, given_larger):
-            height, width = images.shape[1:3]
-            return Verdict(
-                False, f"Not yet: this is global pooling for {height} x {width} pixels, but for no other size."
-            )
-        if not close(in_training, given):
-            return Verdict(False, "Not yet: something is added that acts in training alone, such as dropout.")
-        return Verdict(True, "Right: the head no longer depends on the size of the image, and the parameters are few.")
-    for hint, change in mistakes.items():
-        if agrees(change):
-            return Verdict(False, f"Not yet: {hint}")
-    expected, parameters = fair_head(images.shape[1:]).count_params(), sum(w.size for w in weights)
-    if parameters != expected:
-        return Verdict(False, f"Not yet: expected {expected:,} parameters, got {parameters:,}; go through summary().")
-    return Verdict(False, "Not yet: expected the same layers in the same order; the sizes of the weights are right.")
+    problem = None
+    if given.shape != (2, 10):
+        problem = f"there should be ten logits per image; the output's shape is {given.shape}."
+    elif not agrees({}):
+        expected, parameters = _fair_head(images.shape[1:]).count_params(), sum(w.size for w in weights)
+        other = "expected the same layers in the same order; the sizes of the weights are right."
+        if parameters != expected:
+            other = f"expected {expected:,} parameters, got {parameters:,}; go through summary()."
+        problem = next((hint for hint, change in mistakes.items() if agrees(change)), other)
+    elif not agrees({}, larger, of_larger):
+        problem = f"this is global pooling for {height} x {width} pixels, but for no other size."
+    elif not close(in_training, given):
+        problem = "something is added that acts in training alone, such as dropout."
+    return verdict(problem, "the head no longer depends on the size of the image, and the parameters are few.")
+
+
+def _fair_head(shape, head=layers.GlobalAveragePooling2D, pool=layers.MaxPooling2D, poolings=(0, 1), **change):
+    model, same = keras.Sequential([keras.Input(shape)]), change.get("padding", "same")
+    for number, filters in enumerate((32, 64, 64)):
+        model.add(layers.Conv2D(filters, 3, padding=same, activation=change.get("activation", "relu")))
+        if number in poolings:
+            model.add(pool(2))
+    model.add(head())
+    if change.get("dense", True):
+        model.add(layers.Dense(64, activation=change.get("dense_activation", "relu")))
+    model.add(layers.Dense(10, activation=change.get("last")))
+    return model
 
 
 def _first_layer_first(weights):
-    """Return kernels and biases in the order of the network, in whatever order its layers were made.
-
-    The kernels of a convolutional classifier differ in shape; a 1x1 convolution serves as a dense layer.
-    """
+    """Return kernels and biases in the order of the network; a 1x1 convolution serves as a dense layer."""
     starts = [i for i, w in enumerate(weights) if w.ndim > 1] + [len(weights)]
-    layers = [list(weights[i:j]) for i, j in itertools.pairwise(starts)]
-    for layer in layers:
-        layer[0] = layer[0].reshape(layer[0].shape[2:]) if layer[0].shape[:2] == (1, 1) else layer[0]
-    layers.sort(key=lambda layer: (layer[0].ndim == 2, layer[0].shape if layer[0].ndim > 2 else (-layer[0].shape[1],)))
-    return [w for layer in layers for w in layer]
+    pairs = [[weights[i].squeeze(), *weights[i + 1 : j]] for i, j in itertools.pairwise(starts)]
+    pairs.sort(key=lambda pair: (pair[0].ndim == 2, pair[0].shape if pair[0].ndim > 2 else (-pair[0].shape[-1],)))
+    return [w for pair in pairs for w in pair]
 
 
 def check_repaired_inn(answer: Any) -> Verdict:
@@ -185,57 +168,65 @@ def check_repaired_inn(answer: Any) -> Verdict:
     model = received(answer)
     if isinstance(model, Verdict):
         return model
-    parts = model._flatten_layers(include_self=False)
-    involutions = [part for part in parts if isinstance(part, Involution2D)]
-    wide = [part for part in parts if isinstance(part, _CONVOLUTIONS) and max(part.kernel_size) > 1]
-    size, larger = image_sizes(model)
-    problem = None
+    involutions = [part for part in parts(model) if isinstance(part, Involution2D)]
+    channels = [layer.get_build_config()["input_shape"][-1] for layer in involutions]
+    wide = [w.path for w in model.weights if len(w.shape) == 4 and max(w.shape[:2]) > 1]
+    size, parameters, problem = input_size(model), model.count_params(), None
     if size != (32, 32):
         problem = f"the images are 32 x 32 pixels; the model's input is {size[0]} x {size[1]}."
     elif not involutions:
         problem = "there is no `Involution2D` in it."
     elif wide:
-        problem = f"`{wide[0].name}` is a convolution wider than 1x1; leave looking around to the involutions."
-    elif max(map(_channels, involutions)) <= 3:
-        problem = "the involutions still see three channels; a 1x1 convolution before them makes more."
-    elif max(layer.groups for layer in involutions) == 1:
+        problem = f"`{wide[0]}` is a convolution wider than 1x1; leave looking around to the involutions."
+    elif any(max(layer.kernel_size) == 1 for layer in involutions):
+        problem = "an involution of kernel size 1 does not look around."
+    elif min(channels) <= 3:
+        problem = "an involution still sees three channels; a 1x1 convolution before it makes more."
+    elif any(layer.groups == 1 for layer in involutions):
         problem = "all channels of an involution still share one kernel; give it `groups`."
-    elif all(getattr(getattr(i.kernel_generator, "reduce", None), "filters", 2) == 1 for i in involutions):
+    elif any(n // layer.reduction_ratio <= 1 for n, layer in zip(channels, involutions, strict=True)):
         problem = "with one hidden channel all kernels are multiples of one pattern; lower `reduction_ratio`."
-    return Verdict(False, f"Not yet: {problem}") if problem else _verdict_on_outputs(model, larger)
-
-
-_CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)
-
-
-def _channels(layer):
-    """Return how many channels a built `Involution2D` sees."""
-    shape = layer.get_build_config()["input_shape"]
-    return shape[1 if layer.data_format == "channels_first" else -1]
-
-
-def _verdict_on_outputs(model, larger):
-    """Return the verdict on a network of involutions by what it makes of images."""
-    draw, parameters = np.random.default_rng(9).normal, model.count_params()
-    images = draw(size=(8, 32, 32, 3)).astype("float32")
-    weights = [np.abs(w) if w.ndim == 1 else w for w in (draw(size=w.shape) for w in model.get_weights())]
-    try:
-        outputs = run(model, images)
-        with weights_of(model, [w * np.sqrt(2 / np.prod(w.shape[:-1])) for w in weights]):
-            drawn = run(model, images)
-    except Exception as error:
-        return Verdict(False, f"Not yet: your model {raised(error)}.")
-    others = run_if_possible(model, np.ones((2, *larger, 3), "float32"))
-    problem = None
-    if outputs.shape != (8, 10):
-        problem = f"there should be ten logits per image; the output's shape is {outputs.shape}."
-    elif np.allclose(outputs.sum(axis=1), 1, atol=1e-3) and outputs.min() >= 0:
-        problem = "it ends in probabilities; the loss expects logits."
-    elif drawn.min() >= 0:
-        problem = "the last layer has an activation; logits have none."
-    elif others is None or others.shape != (2, 10):
-        problem = "the head still depends on the size of the images, as `Flatten` does; pool over all positions."
     elif parameters > 50_000:
         problem = f"it has {parameters:,} parameters, more than 50,000."
     praise = f"{parameters:,} parameters, and kernels that see more than three colors. Now train it."
-    return Verdict(False, f"Not yet: {problem}") if problem else Verdict(True, f"Right: {praise}")
+    return verdict(problem or _output_problem(model, involutions), praise)
+
+
+def _output_problem(model, involutions):
+    """Return what is wrong with a network of involutions by what it makes of images, with weights drawn at random."""
+    random = np.random.default_rng(9)
+    images, large = (random.normal(size=size).astype("float32") for size in ((4, 32, 32, 3), (1, 64, 96, 3)))
+    changed = np.repeat(large, 6, axis=0)  # the first as it is; in each other one a part is another
+    for image, (top, left) in zip(changed[1:], ((0, 0), (0, 88), (28, 44), (56, 0), (56, 88)), strict=True):
+        image[top : top + 8, left : left + 8] = 30 * random.normal(size=(8, 8, 3))
+    weights = [random.normal(size=w.shape) * np.sqrt(2 / np.prod(w.shape[:-1])) for w in model.get_weights()]
+    with weights_of(model, [np.abs(w) if w.ndim == 1 else w for w in weights]):
+        outputs, of_changed = (attempt(run, (model, batch)) for batch in (images, changed))
+        if isinstance(outputs, BaseException):
+            return f"your model {raised(outputs)}."
+        if outputs.shape != (4, 10):
+            return f"there should be ten logits per image; the output's shape is {outputs.shape}."
+        if np.allclose(outputs.sum(axis=1), 1, atol=1e-3) and outputs.min() >= 0:
+            return "it ends in probabilities; the loss expects logits."
+        if not any(_is_linear_in(w, model, images, random) for w in model.weights if w.shape[-1] == 10):
+            return "the last layer has an activation; logits have none."
+        if isinstance(of_changed, BaseException) or of_changed.shape != (6, 10):
+            return "the head still depends on the size of the images, as `Flatten` does; pool over all positions."
+        if any(close(one, of_changed[0]) for one in of_changed[1:]):
+            return "the head leaves out a part of the image; pool over all positions."
+        for layer in involutions:
+            with weights_of(layer, [random.normal(size=w.shape) ** 2 for w in layer.weights]):
+                if close(run(model, images), outputs):
+                    return f"the outputs do not depend on `{layer.name}`; put it in the path of the images."
+    return None
+
+
+def _is_linear_in(weight, model, images, random):
+    """True if a large step of one of the model's weights and the opposite step change the outputs alike."""
+    kept, outputs = np.array(weight), []
+    step = 1e5 * random.normal(size=weight.shape) * np.abs(kept).max()
+    for moved in (kept - step, kept, kept + step):
+        weight.assign(moved)
+        outputs.append(run(model, images))
+    weight.assign(kept)
+    return np.ptp(outputs) > 0 and close(*np.diff(outputs, axis=0))
