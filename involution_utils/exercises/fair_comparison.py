@@ -81,8 +81,8 @@ def check_paired_interval(answer: Any) -> Verdict:
         "the two ends are swapped.": lambda a, b: paired_interval(a, b)[::-1],
     }
     cases = [([0.81, 0.83, 0.8], [0.79, 0.82, 0.77]), ([0.6, 0.71, 0.52, 0.66], [0.62, 0.7, 0.55, 0.6])]
-    cases += [([0.71, 0.35, 0.52, 0.66, 0.4], [0.5, 0.62, 0.41, 0.3, 0.58])]
-    cases += [([0.5, 0.42, 0.61, 0.33, 0.48, 0.57], [0.4, 0.65, 0.5, 0.3, 0.21, 0.59])]
+    cases += [([0.51, 0.45, 0.52, 0.56, 0.4], [0.5, 0.52, 0.41, 0.46, 0.48])]
+    cases += [([0.5, 0.42, 0.61, 0.33, 0.48, 0.57], [0.4, 0.45, 0.5, 0.3, 0.41, 0.59])]
     return judge(
         answer, cases, paired_interval, "the differences by seed are one sample; the rest is as before.", mistakes
     )
@@ -100,7 +100,7 @@ def check_conv2d_multiply_adds(answer: Any) -> Verdict:
 
     f = conv2d_multiply_adds
     mistakes = {
-        "the kernel is applied once at every position of the output.": lambda h, w, c, n, k, s: f(h, w, c, n, k, 1),
+        "with strides the positions of the output are fewer.": lambda h, w, c, n, k, s: f(h, w, c, n, k, 1),
         "an odd size with a stride of 2 is rounded up.": lambda h, w, c, n, k, s: f(h // s, w // s, c, n, k, 1),
         'this is padding "valid".': lambda h, w, c, n, k, s: f((h - k) // s + 1, (w - k) // s + 1, c, n, k, 1),
         "each output channel looks at all input channels.": lambda h, w, c, n, k, s: f(h, w, 1, n, k, s),
@@ -153,9 +153,6 @@ def check_holm(answer: Any) -> Verdict:
         answer: function of a list of p-values that returns those adjusted by Holm's method, in the same order.
     """
 
-    def corrected(method):
-        return lambda p_values: multipletests(p_values, method=method)[1]
-
     def my_holm(p_values):
         return multipletests(p_values, method="holm")[1]
 
@@ -165,16 +162,28 @@ def check_holm(answer: Any) -> Verdict:
     def uncapped(p):
         return [max(products(p)[p <= one]) for one in p]
 
+    def turned(p):
+        return np.minimum(1, [max((p * stats.rankdata(p))[p <= one]) for one in p])
+
+    def hochberg(p):
+        return np.minimum(1, [min(products(p)[p >= one]) for one in p])
+
     mistakes = {
-        "only the smallest p-value is multiplied by their number; the next by one less.": corrected("bonferroni"),
-        "along the order of size, no value may be smaller than the one before it.": lambda p: products(np.array(p)),
-        "a p-value is at most 1.": lambda p: uncapped(np.array(p)),
-        "return the adjusted values in the order in which the p-values came.": lambda p: np.sort(my_holm(p)),
-        "the smallest p-value gets the largest factor.": lambda p: p * stats.rankdata(p, method="ordinal"),
-        "this is the method of Benjamini and Hochberg, which bounds the share of false findings.": corrected("fdr_bh"),
-        "this is Hochberg's method, which takes minima from the largest p-value on.": corrected("simes-hochberg"),
-        "this is the method of Sidak; Holm's multiplies.": corrected("holm-sidak"),
+        "only the smallest p-value is multiplied by their number; the next by one less.": lambda p: np.minimum(
+            1, len(p) * p
+        ),
+        "along the order of size, no value may be smaller than the one before it.": lambda p: np.minimum(
+            1, products(p)
+        ),
+        "a p-value is at most 1.": uncapped,
+        "return the adjusted values in the order in which the p-values came.": lambda p: np.minimum(
+            1, np.sort(uncapped(p))
+        ),
+        "the smallest p-value gets the largest factor.": turned,
+        "this is the method of Benjamini and Hochberg.": stats.false_discovery_control,
+        "this is Hochberg's step-up method, which takes minima from the largest p-value on.": hochberg,
         "these are the p-values as they came.": list,
     }
+    mistakes = {hint: lambda p, wrong=wrong: wrong(np.array(p)) for hint, wrong in mistakes.items()}
     cases = [([0.01, 0.04, 0.03, 0.005],), ([0.9, 0.6],), ([0.02],), ([0.03, 0.001, 0.0131, 0.4, 0.014],)]
     return judge(answer, cases, my_holm, "the smallest of them decides whether the next is asked at all.", mistakes)

@@ -238,9 +238,9 @@ def _layer_mistake(images, given, references):
     """Return the hint for a layer whose output is not the involution."""
     for reference in references:
         right, kernels = (np.array(one) for one in reference(images, return_kernels=True))
+        alike = "one kernel serves every position; each has the kernel that its pixel makes."
         mistakes = {
-            "one kernel serves every position; each has the kernel that its pixel makes.": kernels * 0
-            + kernels.mean((1, 2), keepdims=True),
+            alike: np.broadcast_to(kernels.mean((1, 2), keepdims=True), kernels.shape),
             "the groups are interleaved; the channels of a group are neighbors.": np.tile(kernels, 4),
             "the kernels are flipped; use them as they are.": kernels[:, :, :, ::-1, ::-1],
             "rows and columns of the kernels are swapped.": kernels.swapaxes(3, 4),

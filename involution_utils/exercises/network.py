@@ -77,7 +77,8 @@ def run(model: keras.Model, images: np.ndarray, training: bool = False) -> np.nd
     """Return the model's output; images may be of another size than the model's input says."""
     images = keras.ops.convert_to_tensor(images)
     # `call` does not compare the images with the declared input, as `__call__` does.
-    call = model if images.shape[1:3] == input_size(model) else model.call
+    other = getattr(model, "inputs", None) and tuple(images.shape[1:3]) != input_size(model)
+    call = model.call if other else model
     return keras.ops.convert_to_numpy(call(images, training=training))
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from exercises import ANSWERS, mistake, right, solution
+from exercises import ANSWERS, mistake, solution
 
 # parameter_count
 ANSWERS["parameter_count"] = 51_264
@@ -70,6 +70,14 @@ def forwards(layers):
     return field
 
 
+@mistake("receptive_field", "all earlier strides")
+def common_multiple(layers):
+    field = step = 1
+    for k, s in layers:
+        field, step = field + (k - 1) * step, math.lcm(step, s)
+    return field
+
+
 # strided_convolution
 def loops(image, kernel, stride_y, stride_x, height, width):
     out = np.zeros((height, width))
@@ -127,7 +135,7 @@ def rounded_down(image, kernel, stride):
 
 @mistake("strided_convolution", "one axis only")
 def rows_only(image, kernel, stride):
-    return loops(image, kernel, stride, 1, *valid(image, kernel, stride))
+    return loops(image, kernel, stride, 1, valid(image, kernel, stride)[0], valid(image, kernel, 1)[1])
 
 
 @mistake("strided_convolution", "one axis only")
@@ -151,98 +159,3 @@ def padded(image, kernel, stride):
     wide = np.zeros((h + k_h // 2 * 2, w + k_w // 2 * 2))
     wide[k_h // 2 : k_h // 2 + h, k_w // 2 : k_w // 2 + w] = image
     return convolve(wide, kernel, stride)
-
-
-# Thought up afresh from the text of the exercises
-for name, number, hint in [
-    ("one_bias", 51_201, "what has one"),
-    ("kernel_of_three", 64 * (32 * 9 + 1), "too small"),
-    ("pairs", 32 * 64, "too small"),
-    ("at_every_pixel", 51_264 * 32 * 32, "too large"),
-    ("kernel_plus_channels", (25 + 32) * 64, "too small"),
-    ("bias_per_weight", 2 * 51_200, "too large"),
-    ("text", "51,264", "this is a str"),
-]:
-    mistake("parameter_count", hint, name)(number)
-
-for name, hint, wrong in [
-    ("from_zero", ", got 2,", lambda layers: backwards(layers) - 1),
-    ("halves_doubled", ", got ", lambda layers: backwards([(k // 2 * 2 + 1, s) for k, s in layers])),
-    ("last_layer_alone", ", got ", lambda layers: layers[-1][0]),
-    ("first_layer_alone", ", got ", lambda layers: layers[0][0]),
-    ("first_layer_forgotten", ", got ", lambda layers: backwards(layers[1:])),
-    ("largest", ", got ", lambda layers: max(k for k, _ in layers)),
-    ("with_the_step", "got a tuple", lambda layers: (backwards(layers), "pixels")),
-    ("with_the_last_stride", ", got ", lambda layers: backwards(layers) + layers[-1][1] - 1),
-    ("rows_times_columns", ", got 9,", lambda layers: backwards(layers) ** 2),
-]:
-    mistake("receptive_field", hint, name)(wrong)
-
-right("receptive_field", "products")(
-    lambda layers: 1 + sum((k - 1) * math.prod(s for _, s in layers[:i]) for i, (k, _) in enumerate(layers))
-)
-right("receptive_field", "recursion")(
-    recursive := lambda ls: 1 if not ls else (recursive(ls[1:]) - 1) * ls[0][1] + ls[0][0]
-)
-
-
-@right("receptive_field")
-def marked_pixels(layers):
-    seen = {0}
-    for kernel_size, stride in layers[::-1]:
-        seen = {stride * i + u for i in seen for u in range(kernel_size)}
-    return np.array(max(seen) + 1)
-
-
-for name, hint, wrong in [
-    ("mean", ", got ", lambda x, k, s: convolve(x, k, s) / k.size),
-    ("one_late", "raised IndexError", lambda x, k, s: loops(x[1:, 1:], k, s, s, *valid(x, k, s))),
-    ("dilated", ", got ", lambda x, k, s: convolve(x[::s, ::s], k, 1) if min(x[::s, ::s].shape) >= max(k.shape) else x),
-    ("integers", ", got ", lambda x, k, s: convolve(x, k, s).astype(int)),
-    ("relu", ", got ", lambda x, k, s: np.maximum(convolve(x, k, s), 0)),
-    ("transposed_output", "expected numbers of shape", lambda x, k, s: convolve(x, k, s).T),
-    (
-        "square",
-        "expected numbers of shape",
-        lambda x, k, s: loops(x, k, s, s, *[(x.shape[0] - k.shape[0]) // s + 1] * 2),
-    ),
-    ("cut_to_stride", ", got ", lambda x, k, s: convolve(x[: x.shape[0] // s * s, : x.shape[1] // s * s], k, s)),
-    ("whole_image", ", got ", lambda x, k, s: x.sum() * k.sum()),
-]:
-    mistake("strided_convolution", hint, name)(wrong)
-
-right("strided_convolution", "lists")(lambda x, k, s: convolve(x, k, s).tolist())
-
-
-@right("strided_convolution")
-def correlate(image, kernel, stride):
-    from scipy.signal import correlate2d
-
-    return correlate2d(image, kernel, mode="valid")[::stride, ::stride]
-
-
-@right("strided_convolution")
-def keras_convolution(image, kernel, stride):
-    from keras import ops
-
-    image, kernel = ops.cast(image, "float32")[None, ..., None], ops.cast(kernel, "float32")[..., None, None]
-    return ops.conv(image, kernel, stride, "valid")[0, ..., 0]
-
-
-@right("strided_convolution")
-def shifted_images(image, kernel, stride):
-    rows, columns = valid(image, kernel, 1)
-    taps = np.ndindex(kernel.shape)
-    return sum(kernel[u, v] * image[u : u + rows : stride, v : v + columns : stride] for u, v in taps)
-
-
-# The remaining variants of the hints
-mistake("receptive_field", "all earlier strides", "strides_added")(
-    lambda layers: 1 + sum((k - 1) * (1 + sum(s for _, s in layers[:i])) for i, (k, _) in enumerate(layers))
-)
-mistake("strided_convolution", "one axis only", "columns_of_the_right_size")(
-    lambda x, k, s: loops(x, k, 1, s, *valid(x, k, s))
-)
-mistake("strided_convolution", "one axis only", "rows_strided_alone")(
-    lambda x, k, s: loops(x, k, s, 1, valid(x, k, s)[0], valid(x, k, 1)[1])
-)

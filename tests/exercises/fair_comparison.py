@@ -45,7 +45,9 @@ def two_samples(one, other):
     return np.mean(one) - np.mean(other) - half, np.mean(one) - np.mean(other) + half
 
 
+WRONG_T = {3: 4.303, 4: 3.182, 5: 2.767, 6: 2.571}
 for name, hint, wrong in [
+    ("t_for_5", ", got ", lambda a, b: paired_interval(a, b, t=WRONG_T[len(a)])),
     ("unpaired", "run by run", two_samples),
     ("turned", "one - other", lambda a, b: paired_interval(b, a)),
     ("population", "n - 1", lambda a, b: paired_interval(a, b, ddof=0)),
@@ -64,7 +66,7 @@ def conv2d_multiply_adds(height, width, channels, filters, kernel_size, strides)
 
 
 for name, hint, wrong in [
-    ("no_strides", "these are fewer", lambda h, w, c, f, k, s: conv2d_multiply_adds(h, w, c, f, k, 1)),
+    ("no_strides", "are fewer", lambda h, w, c, f, k, s: conv2d_multiply_adds(h, w, c, f, k, 1)),
     ("floor", "rounded up", lambda h, w, c, f, k, s: conv2d_multiply_adds(h // s, w // s, c, f, k, 1)),
     ("no_input_channels", "all input channels", lambda h, w, c, f, k, s: conv2d_multiply_adds(h, w, 1, f, k, s)),
     ("one_filter", "each output channel.", lambda h, w, c, f, k, s: conv2d_multiply_adds(h, w, c, 1, k, s)),
@@ -73,134 +75,6 @@ for name, hint, wrong in [
     ("weights", "these are the weights", lambda h, w, c, f, k, s: k * k * c * f),
 ]:
     mistake("conv2d_multiply_adds", hint, name)(wrong)
-
-
-# Thought up afresh from the text of the exercises
-def made(c, k, n, r, **change):
-    return operator_parameters(c, k, n, r, **change)[2]
-
-
-for name, hint, wrong in [
-    ("other_order", ", got ", lambda *sizes: operator_parameters(*sizes)[::-1]),
-    ("sum", "got a single number", lambda *sizes: sum(operator_parameters(*sizes))),
-    ("with_biases", ", got ", lambda c, k, n, r: (k * k * c * c + c, k * k * c + c, made(c, k, n, r))),
-    ("separable", ", got ", lambda c, k, n, r: (k * k * c * c, k * k * c + c * c, made(c, k, n, r))),
-    ("first_bias", ", got ", lambda c, k, n, r: (k * k * c * c, k * k * c, made(c, k, n, r) + c // r)),
-    ("ratio_for_hidden", ", got ", lambda c, k, n, r: (k * k * c * c, k * k * c, made(c, k, n, c // r))),
-    ("one_group", ", got ", lambda c, k, n, r: (k * k * c * c, k * k * c, made(c, k, c, r))),
-    ("kernel_per_channel", ", got ", lambda c, k, n, r: (k * k * c * c, k * k * c, made(c, k, 1, r))),
-    ("grouped_convolution", ", got ", lambda c, k, n, r: (k * k * c * n, k * k * c, made(c, k, n, r))),
-    ("mixing_too", ", got ", lambda c, k, n, r: (k * k * c * c, k * k * c, made(c, k, n, r) + c * c)),
-    ("two", "got shape (2,)", lambda *sizes: operator_parameters(*sizes)[:2]),
-    ("names", "got a dict", lambda *sizes: dict(zip("abc", operator_parameters(*sizes), strict=True))),
-]:
-    mistake("operator_parameters", hint, name)(wrong)
-
-right("operator_parameters", "array")(lambda *sizes: np.array(operator_parameters(*sizes)))
-right("operator_parameters", "list")(lambda *sizes: [float(n) for n in operator_parameters(*sizes)])
-
-
-@right("operator_parameters")
-def counted_by_keras(channels, kernel_size, group_channels, reduction_ratio):
-    import keras
-
-    shape, hidden = (None, 8, 8, channels), channels // reduction_ratio
-    full = keras.layers.Conv2D(channels, kernel_size, use_bias=False)
-    depthwise = keras.layers.DepthwiseConv2D(kernel_size, use_bias=False)
-    reduce, norm = keras.layers.Conv2D(hidden, 1, use_bias=False), keras.layers.BatchNormalization()
-    span = keras.layers.Conv2D(kernel_size**2 * channels // group_channels, 1)
-    for layer in (full, depthwise, reduce):
-        layer.build(shape)
-    for layer in (norm, span):
-        layer.build((*shape[:3], hidden))
-    made = [w for layer in (reduce, norm, span) for w in layer.trainable_weights]
-    return full.count_params(), depthwise.count_params(), sum(math.prod(w.shape) for w in made)
-
-
-def pooled_variance(one, other):
-    n = len(one)
-    half = 2.776 * math.sqrt((np.var(one, ddof=1) + np.var(other, ddof=1)) / 2 * 2 / n)
-    return np.mean(one) - np.mean(other) - half, np.mean(one) - np.mean(other) + half
-
-
-for name, hint, wrong in [
-    ("absolute", ", got ", lambda a, b: paired_interval(np.abs(np.subtract(a, b)), [0] * len(a))),
-    ("sorted", ", got ", lambda a, b: paired_interval(sorted(a), sorted(b))),
-    ("ratio", ", got ", lambda a, b: paired_interval(np.divide(a, b), [0] * len(a))),
-    ("first_alone", ", got ", lambda a, b: paired_interval(a, [0] * len(a))),
-    ("mean_and_half", ", got ", lambda a, b: (np.mean(np.subtract(a, b)), np.ptp(paired_interval(a, b)) / 2)),
-    ("pooled_variance", ", got ", pooled_variance),
-    ("range", ", got ", lambda a, b: (min(np.subtract(a, b)), max(np.subtract(a, b)))),
-    ("middle", "got a single number", lambda a, b: np.mean(np.subtract(a, b))),
-    ("deviation_alone", ", got ", lambda a, b: paired_interval(a, b, t=1)),
-    ("more_degrees", ", got ", lambda a, b: paired_interval(a, b, t=2.228)),
-    ("zero", ", got ", lambda a, b: (-np.ptp(paired_interval(a, b)) / 2, np.ptp(paired_interval(a, b)) / 2)),
-]:
-    mistake("paired_interval", hint, name)(wrong)
-
-right("paired_interval", "list")(lambda a, b: list(paired_interval(a, b)))
-
-
-@right("paired_interval")
-def scipy_interval(one, other):
-    from scipy import stats
-
-    interval = stats.ttest_rel(one, other).confidence_interval(0.95)
-    return interval.low, interval.high
-
-
-@right("paired_interval")
-def covariance(one, other):
-    n = len(one)
-    spread = np.var(one, ddof=1) + np.var(other, ddof=1) - 2 * np.cov(one, other)[0, 1]
-    half = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}[n] * np.sqrt(spread / n)
-    return np.mean(one) - np.mean(other) + np.array([-half, half])
-
-
-for name, hint, wrong in [
-    ("valid", ", got ", lambda h, w, c, f, k, s: ((h - k) // s + 1) * ((w - k) // s + 1) * k * k * c * f),
-    ("stride_on_rows", ", got ", lambda h, w, c, f, k, s: -(-h // s) * w * k * k * c * f),
-    ("stride_once", ", got ", lambda h, w, c, f, k, s: h * w * k * k * c * f // s),
-    ("stride_squared", ", got ", lambda h, w, c, f, k, s: h * w * k * k * c * f // s**2),
-    ("square_image", ", got ", lambda h, w, c, f, k, s: conv2d_multiply_adds(h, h, c, f, k, s)),
-    ("depthwise", "each output channel.", lambda h, w, c, f, k, s: conv2d_multiply_adds(h, w, c, 1, k, s)),
-    ("channels_added", ", got ", lambda h, w, c, f, k, s: conv2d_multiply_adds(h, w, 1, 1, k, s) * (c + f)),
-    ("border_left_out", ", got ", lambda h, w, c, f, k, s: (h - k + 1) * (w - k + 1) * k * k * c * f),
-    ("strided_kernel", ", got ", lambda h, w, c, f, k, s: conv2d_multiply_adds(h, w, c, f, 1, s) * -((-k // s) ** 2)),
-    ("one_less", ", got ", lambda h, w, c, f, k, s: conv2d_multiply_adds(h, w, 1, f, 1, s) * (k * k * c - 1)),
-]:
-    mistake("conv2d_multiply_adds", hint, name)(wrong)
-
-
-@right("conv2d_multiply_adds")
-def ranges(height, width, channels, filters, kernel_size, strides):
-    positions = len(range(0, height, strides)) * len(range(0, width, strides))
-    return np.float64(positions) * kernel_size**2 * channels * filters
-
-
-@right("conv2d_multiply_adds")
-def weights_times_positions(height, width, channels, filters, kernel_size, strides):
-    import keras
-
-    layer = keras.layers.Conv2D(filters, kernel_size, strides, padding="same", use_bias=False)
-    layer.build((None, height, width, channels))
-    return layer.count_params() * math.prod(layer.compute_output_shape((1, height, width, channels))[1:3])
-
-
-# The remaining variants of the hints
-for name, hint, wrong in [
-    (
-        "rows_everywhere",
-        "rows and K columns",
-        lambda c, k, n, r: (k * c * c, k * c, made(c, k, n, r) - (c // r + 1) * (k * k - k) * (c // n)),
-    ),
-    ("pairs_exchanged", "each pair of channels", lambda c, k, n, r: (k * k * c, k * k * c * c, made(c, k, n, r))),
-    ("one_depthwise_kernel", "each pair of channels", lambda c, k, n, r: (k * k * c * c, k * k, made(c, k, n, r))),
-]:
-    mistake("operator_parameters", hint, name)(wrong)
-mistake("conv2d_multiply_adds", "biases are additions", "biases")(
-    lambda h, w, c, f, k, s: math.ceil(h / s) * math.ceil(w / s) * f * (k * k * c + 1)
-)
 
 
 # effects
@@ -220,7 +94,7 @@ for name, hint, wrong in [
     ("half", "not halved here", lambda *cells: np.divide(effects(*cells), (1, 1, 2))),
     ("static_first", "generated less static", lambda *cells: np.multiply(effects(*cells), (-1, 1, 1))),
     ("shared_first", "less shared ones", lambda *cells: np.multiply(effects(*cells), (1, -1, 1))),
-    ("turned", "what generation gains", lambda *cells: np.multiply(effects(*cells), (1, 1, -1))),
+    ("turned", "generation's gain per channel", lambda *cells: np.multiply(effects(*cells), (1, 1, -1))),
     ("exchanged", "exchanged", lambda s, d, i, p: effects(s, i, d, p)),
     ("medians", "not its median", lambda *cells: effects(*([np.median(cell)] for cell in cells))),
     ("simple_effects", ", got ", lambda s, d, i, p: (effects(s, s, i, i)[0], effects(s, d, s, d)[1], 0)),
@@ -276,7 +150,7 @@ for name, hint, wrong in [
         "the largest factor",
         lambda p: np.minimum(1, np.arange(1, len(p) + 1) * np.sort(p))[ranks(p)],
     ),
-    ("benjamini_hochberg", "share of false findings", lambda p: step_up(p, lambda above, n: n / (n - above))),
+    ("benjamini_hochberg", "Benjamini and Hochberg", lambda p: step_up(p, lambda above, n: n / (n - above))),
     ("hochberg", "step-up", lambda p: step_up(p, lambda above, n: above + 1)),
     ("unchanged", "as they came", lambda p: list(p)),
     ("sidak", ", got ", lambda p: [1 - (1 - each) ** len(p) for each in p]),

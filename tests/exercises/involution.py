@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from exercises import ANSWERS, mistake, right, solution
+from exercises import ANSWERS, mistake, solution
 
 
 # involution_parameters
@@ -52,6 +52,7 @@ for name, hint, wrong in [
     ("groups_for_size", "as many channels as there should be groups", lambda c, n, g: c // g),
     ("place_in_group", "position within", lambda c, n, g: c % (n // g)),
     ("fraction", "whole number", lambda c, n, g: c / (n // g)),
+    ("float", "quotient of floats", lambda c, n, g: int(c / n * g)),
 ]:
     mistake("group_of_channel", hint, name)(wrong)
 
@@ -107,123 +108,3 @@ for name, hint, wrong in [
     ("circular", "opposite border", lambda x, k, s: involve_loops(x, k, s, outside="wrap")),
 ]:
     mistake("involution", hint, name)(wrong)
-
-
-# Thought up afresh from the text of the exercises
-for name, hint, wrong in [
-    ("norm_after", ", got ", lambda c, k, g, r: generator(c, k, g, r, norm=0) + 2 * k * k * g),
-    ("groups_squared", ", got ", lambda c, k, g, r: generator(c, k, g, r, outputs=k * k * g * g)),
-    ("channels_per_group", ", got ", lambda c, k, g, r: generator(c, k, g, r, outputs=k * k * (c // g))),
-    ("no_reduction", ", got ", lambda c, k, g, r: generator(c, k, g, r, hidden=c)),
-    ("ratio_for_hidden", ", got ", lambda c, k, g, r: generator(c, k, g, r, hidden=r)),
-    ("one_hidden", ", got ", lambda c, k, g, r: generator(c, k, g, r, hidden=1)),
-    ("generated_too", ", got ", lambda c, k, g, r: generator(c, k, g, r) + k * k * g),
-    ("as_text", "got a str", lambda c, k, g, r: f"{generator(c, k, g, r):,}"),
-]:
-    mistake("involution_parameters", hint, name)(wrong)
-
-
-@right("involution_parameters")
-def counted(channels, kernel_size, groups, reduction_ratio):
-    from involution_utils import Involution2D
-
-    layer = Involution2D(kernel_size=kernel_size, groups=groups, reduction_ratio=reduction_ratio)
-    layer.build((None, 8, 8, channels))
-    return sum(math.prod(w.shape) for w in layer.trainable_weights)
-
-
-right("involution_parameters", "factored")(
-    lambda c, k, g, r: np.int64((c + 3) * max(1, c // r) + k * k * g * (max(1, c // r) + 1))
-)
-
-for name, hint, wrong in [
-    ("round", ", got ", lambda c, n, g: round(c * g / n)),
-    ("counted_from_one", "from 1", lambda c, n, g: c // (n // g) + 1),
-    ("backwards", ", got ", lambda c, n, g: g - 1 - c // (n // g)),
-    ("one_group_too_few", ", got ", lambda c, n, g: c * (g - 1) // n),
-    ("stretched", ", got ", lambda c, n, g: c * g // (n - 1)),
-    ("all_channels", "got shape", lambda c, n, g: np.arange(n) // (n // g)),
-    ("members", "got shape", lambda c, n, g: [i for i in range(n) if i // (n // g) == c // (n // g)]),
-    ("first_of_group", ", got ", lambda c, n, g: c - c % (n // g)),
-]:
-    mistake("group_of_channel", hint, name)(wrong)
-
-right("group_of_channel", "one_division")(lambda c, n, g: c * g // n)
-right("group_of_channel", "repeat")(lambda c, n, g: np.repeat(np.arange(g), n // g)[c])
-right("group_of_channel", "grid")(lambda c, n, g: np.argwhere(np.arange(n).reshape(g, -1) == c)[0, 0])
-right("group_of_channel", "float")(lambda c, n, g: np.floor(c / (n / g)))
-
-
-def edge(x, k, s):
-    half = last(k) // 2
-    x = np.pad(x, [(half, half), (half, half), (0, 0)], "edge")
-    return involve_loops(x, k, s, start=lambda i: i * s)
-
-
-for name, hint, wrong in [
-    ("mean", ", got ", lambda x, k, s: involve_loops(x, k, s) / k.shape[2] ** 2),
-    ("softmax", ", got ", lambda x, k, s: involve_loops(x, np.exp(k) / np.exp(k).sum((2, 3), keepdims=True), s)),
-    ("kernel_of_the_pixel", ", got ", lambda x, k, s: involve_loops(x, k[::s, ::s], s)),
-    ("edge", ", got ", edge),
-    ("kernels_by_columns", ", got ", lambda x, k, s: involve_loops(x, k, s, place=lambda i, j: (i, 0))),
-    (
-        "group_of_size_groups",
-        ", got ",
-        lambda x, k, s: involve_loops(x, k, s, group=lambda c: min(c // k.shape[-1], k.shape[-1] - 1)),
-    ),
-    ("residual", ", got ", lambda x, k, s: involve_loops(x, k, s) + x[::s, ::s]),
-    ("first_channel", ", got ", lambda x, k, s: involve_loops(np.repeat(x[..., :1], x.shape[-1], -1), k, s)),
-    ("channels_first", "expected numbers of shape", lambda x, k, s: involve_loops(x, k, s).transpose(2, 0, 1)),
-    ("middle_tap", ", got ", lambda x, k, s: involve_loops(x, k, s, tap=lambda u, v: (last(k) // 2, last(k) // 2))),
-    ("mean_kernel", ", got ", lambda x, k, s: involve_loops(x, np.broadcast_to(k.mean((0, 1)), k.shape), s)),
-    ("relu", ", got ", lambda x, k, s: np.maximum(involve_loops(x, k, s), 0)),
-]:
-    mistake("involution", hint, name)(wrong)
-
-right("involution", "lists")(lambda x, k, s: involve_loops(x, k, s).tolist())
-
-
-@right("involution")
-def shifted_images(inputs, kernels, stride):
-    rows, columns, size, _, groups = kernels.shape
-    half, output = (size - 1) // 2, 0
-    padded = np.pad(inputs, [(half, half), (half, half), (0, 0)])
-    spread = np.repeat(kernels, inputs.shape[-1] // groups, axis=-1)
-    for u, v in np.ndindex(size, size):
-        output = output + padded[u:, v:][::stride, ::stride][:rows, :columns] * spread[:, :, u, v]
-    return output
-
-
-@right("involution")
-def the_package(inputs, kernels, stride):
-    from keras import ops
-
-    from involution_utils import involution
-
-    pad = (kernels.shape[2] - 1) // 2
-    tensors = [ops.convert_to_tensor(a[None], "float32") for a in (inputs, kernels)]
-    return involution(*tensors, strides=stride, padding=((pad, pad), (pad, pad)))[0]
-
-
-@right("involution")
-def tensor_patches(inputs, kernels, stride):
-    from keras import ops
-
-    rows, columns, size, _, groups = kernels.shape
-    pad, channels = (size - 1) // 2, inputs.shape[-1]
-    padded = ops.pad(ops.convert_to_tensor(inputs, "float32"), [(pad, pad), (pad, pad), (0, 0)])
-    starts = [(i * stride, j * stride) for i in range(rows) for j in range(columns)]
-    patches = ops.stack([padded[i : i + size, j : j + size] for i, j in starts])
-    patches = ops.reshape(patches, (rows, columns, size, size, groups, channels // groups))
-    return ops.reshape(
-        ops.einsum("ijuvgc,ijuvg->ijgc", patches, ops.cast(kernels, "float32")), (rows, columns, channels)
-    )
-
-
-# The remaining variants of the hints
-mistake("involution_parameters", "kernel for each channel", "kernel_per_channel_and_group")(
-    lambda c, k, g, r: generator(c, k, g, r, outputs=k * k * c * g)
-)
-mistake("involution_parameters", "parameters of a convolution", "convolution_without_bias")(
-    lambda c, k, g, r: (k * c) ** 2
-)

@@ -163,13 +163,13 @@ class NoArguments(WiderContext):
         super().__init__(3, 2)
 
 
-@mistake("kernel_generator", "other values of them do not change the number of its channels")
+@mistake("kernel_generator", "other values do not change the number of its channels")
 class OneKindOfKernel(WiderContext):
     def __init__(self, kernel_size, groups):
         super().__init__(3, 2)
 
 
-@mistake("kernel_generator", "but for kernel_size=5, groups=4 it raised KeyError")
+@mistake("kernel_generator", "groups=4: making the layer with kernel_size=5, groups=4 raised KeyError")
 class SmallKernels(WiderContext):
     def __init__(self, kernel_size, groups):
         super().__init__({3: kernel_size}[kernel_size], groups)
@@ -193,10 +193,10 @@ class WithContext(WiderContext):
         return super().call(images), images
 
 
-mistake("kernel_generator", "class or a function that makes the layer; got a WiderContext", "instance")(
+mistake("kernel_generator", "expected the class itself, not a layer that it makes; got a WiderContext", "instance")(
     WiderContext(3, 2)
 )
-mistake("kernel_generator", "expected a Keras layer, got an array", "array")(lambda kernel_size, groups: np.ones(18))
+mistake("kernel_generator", "expected a layer; got an array", "array")(lambda kernel_size, groups: np.ones(18))
 
 
 class PositionCode(WiderContext):

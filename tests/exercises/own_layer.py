@@ -126,6 +126,19 @@ class NormScaledAlone(OwnInvolution):
 # Wrong
 
 
+@mistake(CHECK, "mean and variance of the batch")
+class InferenceAlone(OwnInvolution):
+    def kernels(self, inputs):
+        return self.span(ops.relu(self.normalize(self.reduce(inputs), training=False)))
+
+
+@mistake(CHECK, "some weights are frozen")
+class Frozen(OwnInvolution):
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.reduce.trainable = False
+
+
 @mistake(CHECK, "batch normalization between the two convolutions is missing")
 class NoNorm(OwnInvolution):
     def build(self, input_shape):
@@ -133,13 +146,13 @@ class NoNorm(OwnInvolution):
         self.normalize = layers.Identity()
 
 
-@mistake(CHECK, "other values of them should change the weights")
+@mistake(CHECK, "the weights should be others")
 class Fixed(OwnInvolution):
     def __init__(self, kernel_size, groups, reduction_ratio):
         super().__init__(3, 3, 3)
 
 
-@mistake(CHECK, "other values of them should change the weights")
+@mistake(CHECK, "groups=2, reduction_ratio=4 your layer raised")
 class OneNumberForTwo(OwnInvolution):
     def __init__(self, kernel_size, groups, reduction_ratio):
         super().__init__(kernel_size, kernel_size, reduction_ratio)
@@ -160,20 +173,20 @@ class ThreeByThree(OwnInvolution):
         return ops.image.extract_patches(inputs, 3, strides=1, padding="same")
 
 
-@mistake(CHECK, "four weights per channel")
+@mistake(CHECK, "the batch normalization between")
 class LayerNorm(OwnInvolution):
     def build(self, input_shape):
         super().build(input_shape)
         self.normalize = layers.LayerNormalization()
 
 
-@mistake(CHECK, "ReLU between the two convolutions is missing")
+@mistake(CHECK, "with them the outputs differ")
 class NoReLU(OwnInvolution):
     def kernels(self, inputs):
         return self.span(self.normalize(self.reduce(inputs)))
 
 
-@mistake(CHECK, "after the normalization, not before")
+@mistake(CHECK, "with them the outputs differ")
 class ReLUFirst(OwnInvolution):
     def kernels(self, inputs):
         return self.span(self.normalize(ops.relu(self.reduce(inputs))))
@@ -184,13 +197,6 @@ class MeanKernel(OwnInvolution):
     def kernels(self, inputs):
         kernels = super().kernels(inputs)
         return ops.broadcast_to(ops.mean(kernels, (1, 2), keepdims=True), ops.shape(kernels))
-
-
-@mistake(CHECK, "one kernel serves every position")
-class FirstKernel(OwnInvolution):
-    def kernels(self, inputs):
-        kernels = super().kernels(inputs)
-        return ops.broadcast_to(kernels[:, :1, :1], ops.shape(kernels))
 
 
 @mistake(CHECK, "groups are interleaved")
@@ -216,7 +222,7 @@ class Transposed(OwnInvolution):
         return ops.swapaxes(split, 3, 4)
 
 
-@mistake(CHECK, "start at their pixel")
+@mistake(CHECK, "with them the outputs differ")
 class FromPixel(OwnInvolution):
     def windows(self, inputs):
         padded = ops.pad(inputs, [(0, 0), (0, 2), (0, 2), (0, 0)])
@@ -237,7 +243,7 @@ class Averaged(OwnInvolution):
         return super().call(inputs) / 9
 
 
-@mistake(CHECK, "softmax")
+@mistake(CHECK, "with them the outputs differ")
 class Softmax(OwnInvolution):
     def kernels(self, inputs):
         split = ops.reshape(super().kernels(inputs), (-1, *inputs.shape[1:3], 9, self.groups))
@@ -375,7 +381,7 @@ class NoArguments(layers.Layer):
         return inputs
 
 
-@mistake(CHECK, "it makes an object")
+@mistake(CHECK, "expected a layer; got an object")
 def of_no_layer(kernel_size, groups, reduction_ratio):
     return object()
 

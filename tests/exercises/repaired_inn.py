@@ -68,7 +68,7 @@ def residual():
     return keras.Model(inputs, layers.Dense(10)(x))
 
 
-@right(CHECK)
+@mistake(CHECK, "still sees three channels")
 def first_involution_on_colors():
     inputs = keras.Input((32, 32, 3))
     x = ops.relu(Involution2D(kernel_size=3, groups=3, reduction_ratio=1)(inputs))
@@ -86,10 +86,25 @@ def convolved_after_pooling():
     return keras.Sequential([*model.layers[:-2], layers.AveragePooling2D(16), layers.Conv2D(10, 1), layers.Flatten()])
 
 
+class Convolution5(layers.Layer):
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(5, 5, shape[-1], shape[-1]))
+
+    def call(self, x):
+        return ops.conv(x, self.kernel, padding="same")
+
+
+def times_zero():
+    inputs = keras.Input((32, 32, 3))
+    x = layers.Conv2D(16, 1, activation="relu")(inputs)
+    x = x + 0 * Involution2D(kernel_size=7, groups=4, reduction_ratio=4)(x)
+    return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+
+
 for name, hint, build in [
     ("convolved_after_pooling", "still depends on the size", convolved_after_pooling),
-    ("original", "still see three channels", lambda: involution_classifier()),
-    ("three_channels", "still see three channels", repaired(channels=3, groups=3, ratio=1)),
+    ("original", "still sees three channels", lambda: involution_classifier()),
+    ("three_channels", "still sees three channels", repaired(channels=3, groups=3, ratio=1)),
     ("one_group", "still share one kernel", repaired(groups=1)),
     ("one_hidden", "multiples of one pattern", repaired(ratio=64)),
     ("one_hidden_of_large_ratio", "multiples of one pattern", repaired(ratio=1000)),
@@ -100,6 +115,12 @@ for name, hint, build in [
     ("softmax_layer", "probabilities", repaired(last=[layers.Dense(10), layers.Softmax()])),
     ("relu_logits", "last layer has an activation", repaired(last=[layers.Dense(10, activation="relu")])),
     ("sigmoid_logits", "last layer has an activation", repaired(last=[layers.Dense(10, activation="sigmoid")])),
+    ("tanh", "last layer has an activation", repaired(last=[layers.Dense(10, activation="tanh")])),
+    ("softsign", "last layer has an activation", repaired(last=[layers.Dense(10, activation="softsign")])),
+    ("leaky", "last layer has an activation", repaired(last=[layers.Dense(10, activation="leaky_relu")])),
+    ("one_pixel", "leaves out a part", repaired(head=lambda: layers.Lambda(lambda x: x[:, 8, 8]))),
+    ("own_convolution", "is a convolution wider than 1x1", repaired(channels=8, before=[Convolution5()])),
+    ("times_zero", "do not depend on", times_zero),
     ("no_pooling", "ten logits", repaired(head=layers.Identity)),
     ("too_large", "parameters, more than 50,000", repaired(channels=256, groups=16)),
     ("stem_of_three", "is a convolution wider than 1x1", repaired(stem=layers.Conv2D(64, 3, padding="same"))),

@@ -22,11 +22,6 @@ def involve_signal(signal, kernels, start=None, group=None, step=None, tap=None,
     return out
 
 
-def summed(x, k):
-    parts = np.split(involve_signal(x, k), k.shape[2], axis=1)
-    return np.concatenate([np.repeat(p.sum(1, keepdims=True), p.shape[1], 1) for p in parts], 1)
-
-
 for name, hint, wrong in [
     ("flipped", "flipped", lambda x, k: involve_signal(x, k, tap=lambda u: k.shape[1] - 1 - u)),
     ("interleaved", "interleaved", lambda x, k: involve_signal(x, k, group=lambda c: c % k.shape[2])),
@@ -34,7 +29,6 @@ for name, hint, wrong in [
     ("causal", "windows end", lambda x, k: involve_signal(x, k, start=lambda t: t - k.shape[1] + 1)),
     ("convolution", "first step serves every", lambda x, k: involve_signal(x, k, step=lambda t: 0)),
     ("first_group", "group 0 serves all", lambda x, k: involve_signal(x, k, group=lambda c: 0)),
-    ("summed", "channels are summed", summed),
     ("circular", "at its other end", lambda x, k: involve_signal(x, k, outside=lambda i, n: i % n)),
     ("edge", "last value", lambda x, k: involve_signal(x, k, outside=lambda i, n: min(max(i, 0), n - 1))),
     ("averaged", "averaged", lambda x, k: involve_signal(x, k) / k.shape[1]),
@@ -116,8 +110,8 @@ for name, hint, wrong in [
     ("added_below", "counted twice below", per_class(lambda a, b: a.sum() + b.sum())),
     ("dice", "Dice coefficient", per_class(lambda a, b: (a.sum() + b.sum()) / 2)),
     ("foreground", "class 0 is left out", lambda t, p, c: mean_iou(t - 1, p - 1, c - 1)),
-    ("sum", "a sum over the classes", lambda t, p, c: mean_iou(t, p, c) * len(set(t.ravel()) | set(p.ravel()))),
-    ("percent", "percentage", lambda t, p, c: 100 * mean_iou(t, p, c)),
+    ("sum", ", got ", lambda t, p, c: mean_iou(t, p, c) * len(set(t.ravel()) | set(p.ravel()))),
+    ("percent", ", got ", lambda t, p, c: 100 * mean_iou(t, p, c)),
     (
         "truth_alone",
         "only classes of the truth",
