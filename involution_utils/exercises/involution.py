@@ -64,7 +64,7 @@ def check_group_of_channel(answer: Any) -> Verdict:
         "these groups have as many channels as there should be groups.": lambda c, n, g: c // g,
         "this is the channel's position within its group.": lambda c, n, g: c % (n // g),
         "a group is a whole number.": lambda c, n, g: c * g / n,
-        "a quotient of floats may lie just below a whole number; divide with //.": lambda c, n, g: int(c / n * g),
+        "a quotient of floats may lie just below the right number; divide with //.": lambda c, n, g: int(c / n * g),
     }
     cases = [(c, n, g) for n, g in ((6, 2), (12, 3), (8, 8), (10, 1), (49, 49)) for c in range(n)]
     return judge(answer, cases, group_of, "a group owns channels / groups neighboring channels.", mistakes)

@@ -153,43 +153,9 @@ class Fixed(OwnInvolution):
 
 
 @mistake(CHECK, "groups=2, reduction_ratio=4 your layer raised")
-class OneNumberForTwo(OwnInvolution):
-    def __init__(self, kernel_size, groups, reduction_ratio):
-        super().__init__(kernel_size, kernel_size, reduction_ratio)
-
-
-@mistake(CHECK, "groups=2, reduction_ratio=4 the result is another")
-class NineTaps(OwnInvolution):
-    def call(self, inputs):
-        if self.kernel_size == 3:
-            return super().call(inputs)
-        kernels = self.kernels(inputs)[..., : 9 * self.groups]
-        return ops.sum(kernels, -1, keepdims=True) * inputs
-
-
-@mistake(CHECK, "groups=2, reduction_ratio=4 your layer raised")
 class ThreeByThree(OwnInvolution):
     def windows(self, inputs):
         return ops.image.extract_patches(inputs, 3, strides=1, padding="same")
-
-
-@mistake(CHECK, "the batch normalization between")
-class LayerNorm(OwnInvolution):
-    def build(self, input_shape):
-        super().build(input_shape)
-        self.normalize = layers.LayerNormalization()
-
-
-@mistake(CHECK, "with them the outputs differ")
-class NoReLU(OwnInvolution):
-    def kernels(self, inputs):
-        return self.span(self.normalize(self.reduce(inputs)))
-
-
-@mistake(CHECK, "with them the outputs differ")
-class ReLUFirst(OwnInvolution):
-    def kernels(self, inputs):
-        return self.span(self.normalize(ops.relu(self.reduce(inputs))))
 
 
 @mistake(CHECK, "one kernel serves every position")
@@ -222,13 +188,6 @@ class Transposed(OwnInvolution):
         return ops.swapaxes(split, 3, 4)
 
 
-@mistake(CHECK, "with them the outputs differ")
-class FromPixel(OwnInvolution):
-    def windows(self, inputs):
-        padded = ops.pad(inputs, [(0, 0), (0, 2), (0, 2), (0, 0)])
-        return ops.image.extract_patches(padded, 3, strides=1, padding="valid")
-
-
 @mistake(CHECK, "channels are summed")
 class Mixing(OwnInvolution):
     def call(self, inputs):
@@ -243,23 +202,10 @@ class Averaged(OwnInvolution):
         return super().call(inputs) / 9
 
 
-@mistake(CHECK, "with them the outputs differ")
-class Softmax(OwnInvolution):
-    def kernels(self, inputs):
-        split = ops.reshape(super().kernels(inputs), (-1, *inputs.shape[1:3], 9, self.groups))
-        return ops.softmax(split, axis=3)
-
-
 @mistake(CHECK, "added once more")
 class Residual(OwnInvolution):
     def call(self, inputs):
         return super().call(inputs) + inputs
-
-
-@mistake(CHECK, "with them the outputs differ")
-class Activated(OwnInvolution):
-    def call(self, inputs):
-        return ops.relu(super().call(inputs))
 
 
 @mistake(CHECK, "with them the outputs differ")
@@ -277,35 +223,11 @@ class NoSpanBias(OwnInvolution):
 
 
 @mistake(CHECK, "yours have the shapes")
-class RatioForHidden(OwnInvolution):
-    def build(self, input_shape):
-        super().build(input_shape)
-        self.reduce = layers.Conv2D(self.reduction_ratio, 1)
-
-
-@mistake(CHECK, "yours have the shapes")
 class KernelPerChannel(OwnInvolution):
     def build(self, input_shape):
         super().build(input_shape)
         self.groups = input_shape[-1]
         self.span = layers.Conv2D(9 * self.groups, 1)
-
-
-@mistake(CHECK, "yours have the shapes")
-class WideReduce(OwnInvolution):
-    def build(self, input_shape):
-        super().build(input_shape)
-        self.reduce = layers.Conv2D(input_shape[-1] // self.reduction_ratio, 3, padding="same")
-
-
-@mistake(CHECK, "yours have the shapes")
-class MixedAfterwards(OwnInvolution):
-    def build(self, input_shape):
-        super().build(input_shape)
-        self.mix = layers.Conv2D(input_shape[-1], 1)
-
-    def call(self, inputs):
-        return self.mix(super().call(inputs))
 
 
 @mistake(CHECK, "yours have the shapes")
@@ -391,15 +313,6 @@ def the_packages(kernel_size, groups, reduction_ratio):
     from involution_utils import Involution2D
 
     return Involution2D(kernel_size=kernel_size, groups=groups, reduction_ratio=reduction_ratio)
-
-
-@mistake(CHECK, "the package's layer")
-class Wrapped(OwnInvolution):
-    def build(self, input_shape):
-        self.involution = the_packages(self.kernel_size, self.groups, self.reduction_ratio)
-
-    def call(self, inputs):
-        return self.involution(inputs)
 
 
 mistake(CHECK, "expected the class itself", "instance")(OwnInvolution(3, 3, 3))

@@ -84,9 +84,7 @@ def test_an_exception_comes_with_its_case():
 
 
 @pytest.mark.parametrize("check", FUNCTIONS)
-@pytest.mark.parametrize(
-    "spoil", [lambda a: a + 0.001, lambda a: a[None], lambda a: a.astype(str), lambda a: a * np.nan]
-)
+@pytest.mark.parametrize("spoil", [lambda a: a + 0.001, lambda a: a.astype(str)])
 def test_any_other_wrong_answer_gets_the_smallest_failing_case(check, spoil):
     found = verdict(check, lambda *args: spoil(np.asarray(ANSWERS[check](*args))))
     assert not found
