@@ -18,7 +18,7 @@ def check_operator_parameters(answer: Any) -> Verdict:
             `KernelGenerator(use_bias=False)` with batch normalization.
     """
 
-    def count(c, k, n, r, full=lambda c, k: k * k * c * c, depthwise=lambda c, k: k * k * c, norm=2, bias=1):
+    def count(c, k, n, r, *, full=lambda c, k: k * k * c * c, depthwise=lambda c, k: k * k * c, norm=2, bias=1):
         hidden = c // r
         return full(c, k), depthwise(c, k), hidden * (c + norm) + (hidden + bias) * k * k * (c // n)
 

@@ -20,7 +20,7 @@ def check_involution_parameters(answer: Any) -> Verdict:
             its default kernel generator.
     """
 
-    def count(c, k, g, r, norm=2, first=1, last=1, hidden=lambda c, r: max(1, c // r)):
+    def count(c, k, g, r, *, norm=2, first=1, last=1, hidden=lambda c, r: max(1, c // r)):
         return hidden(c, r) * (c + first + norm) + k * k * g * (hidden(c, r) + last)
 
     def involution_parameters(channels, kernel_size, groups, reduction_ratio):

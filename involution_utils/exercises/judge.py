@@ -55,7 +55,7 @@ def judge(
     cases: Sequence[tuple],
     solution: Callable,
     praise: str,
-    mistakes: Mapping[str, Callable | tuple[Callable, ...]],
+    mistakes: Mapping[str, Any],
     tolerance: float = TOLERANCE,
 ) -> Verdict:
     """Compare `answer` with `solution` on all `cases`, and explain a difference by one of the `mistakes`.

@@ -70,7 +70,8 @@ def received(answer: Any) -> keras.Model | Verdict:
 def input_size(model: keras.Model) -> tuple[int, int]:
     """Return the height and width that the model is made for, 32 where any will do."""
     inputs = getattr(model, "inputs", None)
-    return tuple(size or 32 for size in (inputs[0].shape[1:3] if inputs else (32, 32)))
+    height, width = inputs[0].shape[1:3] if inputs else (32, 32)
+    return height or 32, width or 32
 
 
 def run(model: keras.Model, images: np.ndarray, training: bool = False) -> np.ndarray:

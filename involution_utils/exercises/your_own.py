@@ -40,7 +40,7 @@ def check_kernel_generator(answer: Any, looks_at: str = "neighbors") -> Verdict:
         if problem := _shape_problem(found, (*batch.shape[:3], 18)):
             return verdict(f"for images of shape {batch.shape} {problem}")
     other = made_layer(answer, kernel_size=5, groups=4)
-    found = other if isinstance(other, Verdict) else output(other, larger)
+    found: Any = other if isinstance(other, Verdict) else output(other, larger)
     problem = _look_problem(layer, images, looks_at) or _learning_problem(layer, images)
     if not problem and isinstance(found, Verdict | BaseException):
         problem = raised(found) if isinstance(found, BaseException) else found.text.partition(": ")[2]
