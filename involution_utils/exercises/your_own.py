@@ -40,12 +40,12 @@ def check_kernel_generator(answer: Any, looks_at: str = "neighbors") -> Verdict:
         if problem := _shape_problem(found, (*batch.shape[:3], 18)):
             return verdict(f"for images of shape {batch.shape} {problem}")
     other = made_layer(answer, kernel_size=5, groups=4)
-    found: Any = other if isinstance(other, Verdict) else output(other, larger)
+    of_other: Any = other if isinstance(other, Verdict) else output(other, larger)
     problem = _look_problem(layer, images, looks_at) or _learning_problem(layer, images)
-    if not problem and isinstance(found, Verdict | BaseException):
-        problem = raised(found) if isinstance(found, BaseException) else found.text.partition(": ")[2]
+    if not problem and isinstance(of_other, Verdict | BaseException):
+        problem = raised(of_other) if isinstance(of_other, BaseException) else of_other.text.partition(": ")[2]
         problem = f"right for kernel_size=3, groups=2, but for kernel_size=5, groups=4: {problem}"
-    elif not problem and found.shape[-1] != 100:
+    elif not problem and of_other.shape[-1] != 100:
         problem = "right for kernel_size=3, groups=2, but other values do not change the number of its channels."
     return verdict(problem, PRAISE[looks_at])
 
