@@ -3,7 +3,7 @@
     python benchmarks/bench_costs.py [--quick]
 
 Parameters and multiply-adds, a training step, inference in Keras and in ONNX Runtime, memory. Writes
-involution_utils/results/costs.json, which notebook 06 shows.
+involution_utils/results/costs.json, which notebook 07 shows.
 """
 
 import argparse

@@ -26,8 +26,8 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-# Notebook 07 trains for minutes even in its reduced form.
-MINUTES = [pytest.param(p, marks=pytest.mark.long) if p.stem.startswith("07") else p for p in PATHS]
+# Notebook 08 trains for minutes even in its reduced form.
+MINUTES = [pytest.param(p, marks=pytest.mark.long) if p.stem.startswith("08") else p for p in PATHS]
 
 
 @pytest.mark.parametrize("path", MINUTES, ids=lambda path: path.stem)
@@ -117,6 +117,28 @@ def test_cells_are_short_and_explained(path):
     assert "ccc" not in kinds, "three code cells without a word between them"
 
 
+def words(text):
+    return len(re.sub(r"<[^>]+>", " ", text).split())
+
+
+def headed(notebook, heading):
+    """Return the index of the cell that holds the heading `heading`."""
+    return next(i for i, cell in enumerate(notebook.cells) if re.search(rf"^## {heading}", cell.source, flags=re.M))
+
+
+@pytest.mark.xfail(reason="not all pages are shortened yet", strict=False)
+@each
+def test_pages_are_short(path):
+    """Words of prose and lines of code, blank ones not counted; in exercises the reader writes the code."""
+    notebook = read(path)
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    first, last = headed(notebook, "Exercises"), headed(notebook, "What you have seen")
+    code = [cell.source for cell in code_cells(notebook) if cell not in notebook.cells[first:last]]
+    assert words(re.sub(r"<details>.*?</details>", "", prose, flags=re.S)) <= 1_900
+    assert words(prose) <= 2_600
+    assert sum(bool(line.strip()) for source in code for line in source.splitlines()) <= 190
+
+
 @each
 def test_outputs_are_stored_in_order_without_errors_or_paths(path):
     notebook = read(path)
@@ -162,8 +184,8 @@ def test_ignored_cells_are_those_that_depend_on_data_training_or_time():
         "01_convolution": 0,
         "02_involution": 0,
         "03_training": 9,  # the data's source, the trainings, what they reached, their errors, their time
-        "04_kernels": 9,  # the data's source, what was trained, six outputs on these images' kernels, a lesion on them
-        "05_self_attention": 1,  # what a training gave
-        "06_fair_comparison": 2,  # the data's source, a training with its result
-        "07_your_own": 8,  # the data's source, six tables and a figure of what trainings gave
+        "05_kernels": 9,  # the data's source, what was trained, six outputs on these images' kernels, a lesion on them
+        "06_self_attention": 1,  # what a training gave
+        "07_worth_it": 2,  # the data's source, a training with its result
+        "08_your_own": 8,  # the data's source, six tables and a figure of what trainings gave
     }

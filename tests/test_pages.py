@@ -34,7 +34,7 @@ def definitions(name, variables=()):
 
 @pytest.fixture(scope="module")
 def page():
-    return definitions("03_training") | definitions("07_your_own", ["operators"])
+    return definitions("03_training") | definitions("08_your_own", ["operators"])
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_network_of_ones_own_is_tabled_by_its_own_record(tmp_path, capsys):
         "test_accuracy": 0.11,
     }
     package.save_json(row, tmp_path / "involution_classifier.json")
-    parameters, *others = code_of("04_kernels")[:3]
+    parameters, *others = code_of("05_kernels")[:3]
     names = {}
     exec(parameters, names)
     names |= {"dataset": "shapes", "test_size": 10, "output_dir": str(tmp_path)}

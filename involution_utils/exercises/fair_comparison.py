@@ -1,4 +1,4 @@
-"""The checks of notebook 06."""
+"""The checks of notebook 07."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The checks of notebook 04."""
+"""The checks of notebook 05."""
 
 from typing import Any
 

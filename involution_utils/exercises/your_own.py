@@ -1,4 +1,4 @@
-"""The checks of notebook 07."""
+"""The checks of notebook 08."""
 
 from typing import Any
 

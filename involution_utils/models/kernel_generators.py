@@ -1,4 +1,4 @@
-"""The kernel generators that notebook 07 writes: a wider context, a position code, a mixture of fixed kernels."""
+"""The kernel generators that notebook 08 writes: a wider context, a position code, a mixture of fixed kernels."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Kernel generators as learners would write them for notebook 07, right ones and wrong ones."""
+"""Kernel generators as learners would write them for notebook 08, right ones and wrong ones."""
 
 import keras
 import numpy as np

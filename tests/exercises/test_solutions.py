@@ -13,7 +13,7 @@ SETUP = {
     "02_involution": "import numpy as np\nimport keras\nfrom keras import layers, ops",
     "03_training": "import numpy as np\nimport keras\nfrom keras import layers\n"
     "from involution_utils import Involution2D",
-    "07_your_own": "import numpy as np\nimport keras\nfrom keras import layers, ops",
+    "08_your_own": "import numpy as np\nimport keras\nfrom keras import layers, ops",
 }
 
 

@@ -1,4 +1,4 @@
-"""Answers to the exercises of notebook 07, right ones and wrong ones."""
+"""Answers to the exercises of notebook 08, right ones and wrong ones."""
 
 import numpy as np
 from keras import ops
