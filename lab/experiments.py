@@ -71,6 +71,14 @@ def _factorial_others(results):
     return [_factorial_run("factorial_others", name, SEEDS[0], rate) for name, rate in OTHERS.items()]
 
 
+def _four_operators(results):
+    rates = {"convolution, narrow": 0.01, "depthwise": 0.01, "involution": 0.01, "attention": 0.005}
+    budget = {"train_images": 10_000, "validation_images": 5_000, "epochs": 5}
+    recipe = {"batch_size": 64, "recipe": "augmented", "seed": 220, "image_seed": 220}
+    common = {"experiment": "four_operators", "model": "small_rednet", **budget, **recipe}
+    return [TrainingRun(name=n, arguments=OPERATORS[n], learning_rate=rates[n], **common) for n in rates]
+
+
 def _labels_tuning(results):
     runs = [(seed, rate, name) for seed in LABEL_TUNING_SEEDS for rate in RATES for name in LABEL_OPERATORS]
     return [LabelRun(experiment="labels_tuning", name=n, seed=seed, learning_rate=rate) for seed, rate, n in runs]
@@ -111,6 +119,7 @@ EXPERIMENTS = {
         Experiment("factorial_tuning", "learning rates of the factorial at full budget", _factorial_tuning),
         Experiment("factorial", "static or generated, shared or per channel, 20 epochs", _factorial),
         Experiment("factorial_others", "two more networks by the recipe of the factorial", _factorial_others),
+        Experiment("four_operators", "four networks for one screen, 10,000 images, 5 epochs", _four_operators),
         Experiment("labels_tuning", "learning rates of the labels for every pixel", _labels_tuning),
         Experiment("labels_tuned", "labels for every pixel, each layer at its own rate", _labels_tuned),
         Experiment("toy_two_heads", "three toy tasks of one layer, with whole attention", _toy_two_heads),
