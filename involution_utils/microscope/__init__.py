@@ -1,34 +1,34 @@
 """The kernel microscope: a trained network, alive in a page; and two smaller pages that share its code.
 
-    from involution_utils import microscope
-
     microscope.page(model, images, "microscope.html", labels, class_names)   # one file, complete in itself
     microscope.show(model, images, labels, class_names)                      # the same in a notebook's output
-    microscope.convolution(photo, kernels), microscope.handwritten(photo)    # two smaller pages
 
 Each page is one HTML file that needs nothing else: no network, no server, no `eval`.
 """
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from PIL import Image
 
 from involution_utils import checks
-from involution_utils.analysis import layer_kernels
+from involution_utils.data import scaled
 from involution_utils.execution import plain_operations
-from involution_utils.microscope.by_hand import convolution, handwritten
 from involution_utils.microscope.graph import translate
-from involution_utils.microscope.page import LivePage, assemble, image_data
-from involution_utils.microscope.pictures import PICTURE_NAMES, pictures, side_by_side
+from involution_utils.microscope.page import LivePage, pixels
 
 __all__ = ["PICTURE_NAMES", "convolution", "handwritten", "page", "pictures", "show"]
 
-_SCRIPTS = ["forward.js", "page.js", "reading.js", "microscope.js"]
+PICTURE_NAMES = (
+    *("cat", "walking cat", "airplane", "boat", "space shuttle"),
+    *("rocket", "astronaut", "coffee", "mountains", "flower"),
+)
 _CHECKED = 2  # images whose logits, as Keras computes them, the page compares with its own
 
 
@@ -66,9 +66,9 @@ def show(
 ) -> LivePage:
     """Make the kernel microscope of `model` for a notebook's output.
 
-    The output is the page in a frame. Where scripts do not run, it is a picture of the first image and of the kernels
-    that the network makes for it, with a text for readers who cannot see it. The page computes with JavaScript of its
-    own, compares that with Keras's logits for the first images when it opens, and says so if they differ.
+    The output is the page in a frame. Where scripts do not run, it is the first image, with a text for readers who
+    cannot see it. The page computes with JavaScript of its own, compares that with Keras's logits for the first images
+    when it opens, and says so if they differ.
 
     Args:
         model: A trained functional or sequential model from images `(batch, height, width, 1 or 3)` of known size, with
@@ -91,59 +91,105 @@ def show(
         ParameterError: If an argument is of another form, or the model has a layer that the page does not know exactly.
     """
     graph = translate(model)
-    images = _images(images, graph["input"])
-    count, classes = len(images), graph["nodes"][-1]["shape"][-1]
-    if class_names is None:
-        class_names = [f"class {number}" for number in range(classes)]
-    class_names = _one_each("class_names", class_names, "class", classes)
+    images = pixels("images", images, ("N", *graph["input"]))
+    classes = [f"class {number}" for number in range(graph["nodes"][-1]["shape"][-1])]
+    classes = [str(name) for name in _one_each("class_names", class_names, classes, "class")]
+    truth: list[Any] = [None] * len(images)
     if labels is not None:
-        labels = _one_each("labels", np.ravel(labels), "image", count)
-        labels = [checks.whole_number("labels", label, 0, classes - 1) for label in labels]
-    if image_names is None:
-        image_names = [class_names[n] for n in labels] if labels else [f"image {n + 1}" for n in range(count)]
-    image_names = _one_each("image_names", image_names, "image", count)
+        given = _one_each("labels", np.ravel(labels), truth, "image")
+        truth = [checks.whole_number("labels", label, 0, len(classes) - 1) for label in given]
+    names = [f"image {n + 1}" if label is None else classes[label] for n, label in enumerate(truth)]
+    names = [str(name) for name in _one_each("image_names", image_names, names, "image")]
 
-    exact = _in_float64(model)
-    with plain_operations():
-        logits = keras.ops.convert_to_numpy(exact(images[:_CHECKED], training=False))
-        kernels = layer_kernels(exact, images[:1])
-    shares = logits[0] if graph["probabilities"] else np.exp(logits[0] - logits[0].max())
-    says = f"{class_names[shares.argmax()]} ({100 * shares.max() / shares.sum():.0f} %)"
-    found = [image_data(image, str(name)) for image, name in zip(images, image_names, strict=True)]
-    expected = [[float(f"{value:.6g}") for value in row] for row in logits]
-    names = [str(name) for name in class_names]
-    data = {"graph": graph, "images": found, "labels": labels, "classNames": names, "expected": expected}
-    sums = {name.removesuffix("_involution"): made[0, ..., 0].sum((2, 3)) for name, made in kernels.items()}
-    panels = dict([(str(image_names[0]), images[0]), *sums.items()][:6])
-    alt = f"The picture “{image_names[0]}”, of which the network {model.name} says {says}."
-    if kernels:
-        alt += f" Beside it, for each of {', '.join(kernels)}, the sum of the kernel at every position, first group."
-    picture = side_by_side(panels, f"The network says {says}", "RdBu_r")
-    return LivePage(assemble(title, "microscope.html", _SCRIPTS, data), title, picture, alt)
-
-
-def _images(images: Any, shape: list[int]) -> np.ndarray:
-    """Return `images`, checked, in float32 and in steps of 1/255, as the page reads them."""
-    array = np.asarray(images)
-    expected = f"images of shape (N, {', '.join(map(str, shape))}), at least one, uint8 or floating point in [0, 1]"
-    if array.ndim != 4 or list(array.shape[1:]) != shape or not len(array):
-        raise checks.error("images", expected, f"array of shape {array.shape}")
-    if array.dtype != "uint8":
-        if array.dtype.kind != "f" or not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
-            raise checks.error("images", expected, f"{array.dtype} from {array.min()} to {array.max()}")
-        array = np.round(array * 255)
-    return array.astype("float32") / 255
-
-
-def _one_each(name: str, values: Any, what: str, count: int) -> Any:
-    if len(values) != count:
-        raise checks.error(name, f"one per {what}, {count} of them", values)
-    return values
-
-
-def _in_float64(model: keras.Model) -> keras.Model:
-    """Copy `model` to compute in float64, so that the same model gives the same page on any processor."""
+    # In float64, so that the same model gives the same page on any processor.
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(model)).replace('"float32"', '"float64"'))
-    copy = keras.saving.deserialize_keras_object(config)
-    copy.set_weights(model.get_weights())
-    return copy
+    exact = keras.saving.deserialize_keras_object(config)
+    exact.set_weights(model.get_weights())
+    with plain_operations():
+        logits = keras.ops.convert_to_numpy(exact(scaled(images[:_CHECKED]), training=False))
+    expected = [[float(f"{value:.6g}") for value in row] for row in logits]
+    shown = [dict(zip(("name", "label", "values"), x, strict=True)) for x in zip(names, truth, images, strict=True)]
+    data = {"graph": graph, "images": shown, "classNames": classes, "expected": expected}
+    alt = f"The picture “{names[0]}”. To the network {model.name} it looks most like {classes[logits[0].argmax()]}."
+    return LivePage("microscope", "reading", title, data, images[0], alt)
+
+
+def _one_each(name: str, values: Any, default: list[Any], what: str) -> Any:
+    if values is not None and len(values) != len(default):
+        raise checks.error(name, f"one per {what}, {len(default)} of them", values)
+    return default if values is None else values
+
+
+def convolution(photo: np.ndarray, kernels: Mapping[str, np.ndarray]) -> LivePage:
+    """Make a page with one kernel and a window that is dragged over a photograph: window, products, sum, output.
+
+    The reader chooses among `kernels` or writes other weights.
+
+    Args:
+        photo: `(height, width)`, gray: uint8, or floating point in [0, 1].
+        kernels: Square kernels of odd size, by name.
+
+    Returns:
+        A `LivePage`, which a notebook displays and whose `save(path)` writes it to a file.
+
+    Raises:
+        ParameterError: If an argument is of another form.
+    """
+    photo, named = pixels("photo", photo, ("height", "width")), {n: np.asarray(k, float) for n, k in kernels.items()}
+    if not named or any(k.ndim != 2 or k.shape[0] != k.shape[1] or k.shape[0] % 2 == 0 for k in named.values()):
+        raise checks.error("kernels", "square kernels of odd size by name, at least one", kernels)
+    data = {"photograph": photo, "columns": photo.shape[1], "point": [0.33, 0.42]}
+    data["kernels"] = {str(name): kernel.tolist() for name, kernel in named.items()}
+    alt = "A photograph. A kernel is laid over every position of it: its weights times the pixels there, added up."
+    return LivePage("convolution", "photograph", "One kernel, a window at a time", data, photo[..., None], alt)
+
+
+def handwritten(
+    photo: np.ndarray,
+    threshold: float = 0.47,
+    width: float = 1.5,
+    *,
+    measure: np.ndarray | None = None,
+    measure_name: str = "brightness",
+    point: tuple[float, float] = (0.75, 0.8),
+) -> LivePage:
+    """Make a page with a kernel generator written by hand, its output beside that of one single blur.
+
+    The rule: where a pixel's measure, by default its brightness, is above the threshold, its kernel is a 7x7 Gaussian
+    blur; elsewhere it is the identity. Both sliders can be moved.
+
+    Args:
+        photo: `(height, width)`, gray: uint8, or floating point in [0, 1].
+        threshold: The measure above which the rule blurs, from 0 to 1.
+        width: The blur's standard deviation, from 0 to 3 pixels.
+        measure: Of the photograph's shape, in [0, 1]: what the rule looks at; by default `photo` itself.
+        measure_name: What it is called.
+        point: Where the window lies at first, (down, across) as shares of the photograph.
+
+    Returns:
+        A `LivePage`, which a notebook displays and whose `save(path)` writes it to a file.
+
+    Raises:
+        ParameterError: If an argument is of another form.
+    """
+    photo = pixels("photo", photo, ("height", "width"))
+    data = {"photograph": photo, "columns": photo.shape[1], "measureName": str(measure_name)}
+    data |= {"measure": photo if measure is None else pixels("measure", measure, photo.shape)}
+    data |= {"byItself": measure is None, "point": [checks.number("point", share, 0, 1) for share in point]}
+    data |= {"threshold": checks.number("threshold", threshold, 0, 1), "width": checks.number("width", width, 0, 3)}
+    alt = (
+        f"A photograph. A rule blurs it where its {measure_name} is above {threshold:g}, and leaves the rest as it is."
+    )
+    return LivePage("handwritten", "photograph", "A kernel written by hand", data, photo[..., None], alt)
+
+
+def pictures() -> np.ndarray:
+    """Return the ten photographs that ship with the package.
+
+    Returns:
+        Array (10, 32, 32, 3), float32 in [0, 1]. They are in the public domain; `PICTURE_NAMES` says what they show and
+        `assets/README.md` where they come from.
+    """
+    with (resources.files("involution_utils") / "assets" / "pictures.png").open("rb") as file:
+        strip = np.asarray(Image.open(file))
+    return scaled(np.stack(np.split(strip, len(PICTURE_NAMES), axis=1)))

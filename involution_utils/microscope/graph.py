@@ -11,11 +11,16 @@ from involution_utils.checks import ParameterError, error
 from involution_utils.generators import AttentionKernelGenerator, KernelGenerator
 from involution_utils.layers import Involution2D
 from involution_utils.models.small_rednet import SharedDepthwiseConv2D
+from involution_utils.window import Window, window
 
 Node = dict[str, Any]
 _ACTIVATIONS = ("linear", "relu", "relu6", "sigmoid", "silu", "softmax", "tanh")
 # Their calls say training=True, which an explicit training=False overrides.
 _AUGMENTATION = (layers.RandomFlip, layers.RandomTranslation, layers.RandomRotation, layers.RandomZoom)
+_COPIED = (  # most of them do nothing once the model is trained
+    *(layers.Activation, layers.Flatten, layers.Reshape, layers.Identity),
+    *(layers.Dropout, layers.SpatialDropout2D, layers.GaussianNoise, *_AUGMENTATION),
+)
 _RIGHT = {  # what a layer may have, where it has the attribute; axis 3 is the last one of images
     "data_format": ("channels_last",),
     "axis": (-1, 3),
@@ -29,20 +34,12 @@ _RIGHT = {  # what a layer may have, where it has the attribute; axis 3 is the l
 def translate(model: keras.Model) -> Node:
     """Read `model`, a functional or sequential one from images of known size to logits or probabilities.
 
-    Returns:
-        A dict of the `input` shape, the `nodes` and whether the output is `probabilities`. A node has a name, the
-        numbers of the nodes that feed it, the shape of its output, and its weights as arrays.
-
-    Raises:
-        ParameterError: If the model is of another form, or has a layer that the page does not know exactly.
+    A node has a name, the numbers of the nodes that feed it, the shape of its output, and its weights as arrays. A
+    `ParameterError` tells of a model of another form, or a layer that the page does not know exactly.
     """
     if not isinstance(model, keras.Model) or type(model).__module__.split(".")[0] != "keras":
-        right = "a functional or sequential Keras model, of no class of its own"
-        raise error("model", right, f"{type(model).__module__}.{type(model).__name__}")
-    shapes = [
-        tuple(tensor.shape)
-        for tensor in [*(getattr(model, "inputs", None) or ()), *(getattr(model, "outputs", None) or ())]
-    ]
+        raise error("model", "a functional or sequential Keras model, of no class of its own", type(model))
+    shapes = [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)] if model.built else []
     if [len(shape) for shape in shapes] != [4, 2] or None in shapes[0][1:] or shapes[0][3] not in (1, 3):
         raise error("model", "from one image of known size, (height, width, 1 or 3), to one row of logits", shapes)
     for layer in model.layers:
@@ -76,16 +73,16 @@ def translate(model: keras.Model) -> Node:
 def _calls(model: Any) -> Iterator[tuple[Any, list[str]]]:
     """Yield the layers in the order in which they compute, each with the names of the layers that feed it."""
     known = {layer.name: layer for layer in model.layers}
-    for entry in keras.Model(model.inputs, model.outputs, name=model.name).get_config()["layers"]:
-        if entry["class_name"] == "InputLayer":
+    for entry in keras.Model(model.inputs, model.outputs).get_config()["layers"]:
+        if not entry["inbound_nodes"]:  # the input
             continue
         if entry["name"] not in known:
             raise error("model", "made of layers alone", f"the operation {entry['name']} ({entry['class_name']})")
-        layer, calls = known[entry["name"]], entry["inbound_nodes"]
-        if len(calls) != 1:
-            raise _refuse(layer, f"{len(calls)} calls", "one call of each layer")
-        given = [x for each in calls[0]["args"] for x in (each if isinstance(each, list | tuple) else [each])]
-        more = any(calls[0]["kwargs"].values()) and type(layer) not in _AUGMENTATION
+        layer, (call, *others) = known[entry["name"]], entry["inbound_nodes"]
+        if others:
+            raise _refuse(layer, f"{1 + len(others)} calls", "one call of each layer")
+        given = [x for each in call["args"] for x in (each if isinstance(each, list | tuple) else [each])]
+        more = any(call["kwargs"].values()) and type(layer) not in _AUGMENTATION
         if more or not all(isinstance(x, dict) for x in given):
             raise _refuse(layer, "further arguments in its call", "calls with the inputs alone")
         yield layer, [tensor["config"]["keras_history"][0] for tensor in given]
@@ -110,32 +107,32 @@ def _check(layer: Any, *kinds: type) -> None:
 
 
 def _involution(layer: Involution2D, size: list[int]) -> Node:
-    window, generator = _window(layer, size), layer.kernel_generator
+    generator = layer.kernel_generator
     _check(generator, KernelGenerator, AttentionKernelGenerator)
     for name in ("reduce", "span") if type(generator) is KernelGenerator else ("query", "key"):
         _check(getattr(generator, name), layers.Conv2D)
     # With strides a kernel comes from the mean of one block of pixels, that which holds the middle of the window.
-    # `first` is the number of the first position's block.
-    first = [0, 0]
-    if layer.padding != "same":
-        middles = [(k - 1) * d // 2 for k, d in zip(window["size"], window["dilation"], strict=True)]
-        axes = zip(middles, window["before"], size, window["strides"], strict=False)
-        first = [(middle - before + -n % stride // 2) // stride for middle, before, n, stride in axes]
+    first = [0, 0]  # the number of the first position's block
+    for number, axis in enumerate(layer.window.axes):
+        if axis.padding is not None:
+            middle = (axis.extent - 1) // 2 - axis.padding[0]
+            first[number] = (middle + axis.missing(size[number]) // 2) // axis.stride
+    made: Node = {"kind": "attention", "first": first}
     if type(generator) is KernelGenerator:
         kernel, bias = _array(generator.reduce.kernel), _array(generator.reduce.bias, 0)
         if generator.normalize is not None:
             _check(generator.normalize, layers.BatchNormalization)
             folded = _folded(generator.normalize)
             kernel, bias = kernel * folded["scale"], bias * folded["scale"] + folded["shift"]
-        made = {"kind": "pixel", "reduce": kernel, "reduceBias": np.broadcast_to(bias, kernel.shape[-1:])}
+        made |= {"kind": "pixel", "reduce": kernel, "reduceBias": np.broadcast_to(bias, kernel.shape[-1:])}
         made |= {"span": _array(generator.span.kernel), "spanBias": _array(generator.span.bias)}
     else:
         kernel = _array(generator.query.kernel)
-        made = {"kind": "attention", "query": kernel, "key": _array(generator.key.kernel)}
+        made |= {"query": kernel, "key": _array(generator.key.kernel)}
         if generator.use_position_bias:
             made["positionBias"] = _array(generator.position_bias)
-    made |= {"hidden": kernel.shape[-1], "first": first}
-    return {"op": "involution", "groups": layer.groups, "generator": made} | window
+    made["hidden"] = kernel.shape[-1]
+    return {"op": "involution", "groups": layer.groups, "generator": made} | _moved(layer.window, size)
 
 
 def _convolution(layer: Any, size: list[int]) -> Node:
@@ -164,28 +161,18 @@ def _array(values: Any, missing: float | None = None) -> np.ndarray:
 
 
 def _window(layer: Any, size: list[int]) -> Node:
-    """Return the window of `layer` over an input of `size`, with the padding above and to the left in pixels."""
-    given: Any = (
-        getattr(layer, "kernel_size", None) or layer.pool_size,
-        layer.strides,
-        getattr(layer, "dilation_rate", 1),
-    )
-    kernel, strides, dilation = ([n, n] if isinstance(n, int) else list(n) for n in given)
-    padding: Any = getattr(layer, "padding", "same")
-    before = [0, 0]
-    if padding == "same":
-        axes = zip(kernel, strides, dilation, size, strict=False)
-        before = [max((-(-n // stride) - 1) * stride + (k - 1) * d + 1 - n, 0) // 2 for k, stride, d, n in axes]
-    elif padding != "valid":
-        before = [pair[0] for pair in padding]
-    return {"size": kernel, "strides": strides, "dilation": dilation, "before": before}
+    kernel, padding = getattr(layer, "kernel_size", None) or layer.pool_size, getattr(layer, "padding", "same")
+    return _moved(window(kernel, layer.strides, getattr(layer, "dilation_rate", 1), padding, 1, 2), size)
 
 
-def _copy(layer: Any, size: list[int]) -> Node:
-    return {"op": "copy"}
+def _moved(over: Window, size: list[int]) -> Node:
+    """Return the window over an input of `size`, with the padding above and to the left in pixels."""
+    before = [axis.before(n) for axis, n in zip(over.axes, size, strict=False)]
+    return {"size": over.kernel_size, "strides": over.strides, "dilation": over.dilation_rate, "before": before}
 
 
 _NODES = {  # from the exact class of a layer to a function of the layer and the size of its first input
+    **dict.fromkeys(_COPIED, lambda layer, size: {"op": "copy"}),
     Involution2D: _involution,
     SharedDepthwiseConv2D: lambda layer, size: (
         {"op": "static", "groups": layer.groups, "kernel": _array(layer.kernel)} | _window(layer, size)
@@ -203,13 +190,4 @@ _NODES = {  # from the exact class of a layer to a function of the layer and the
     layers.Softmax: lambda layer, size: {"op": "copy", "activation": "softmax"},
     layers.Add: lambda layer, size: {"op": "add"},
     layers.Concatenate: lambda layer, size: {"op": "concatenate"},
-    layers.Activation: _copy,
-    layers.Flatten: _copy,
-    layers.Reshape: _copy,
-    layers.Identity: _copy,
-    # The others do nothing once the model is trained.
-    layers.Dropout: _copy,
-    layers.SpatialDropout2D: _copy,
-    layers.GaussianNoise: _copy,
-    **dict.fromkeys(_AUGMENTATION, _copy),
 }

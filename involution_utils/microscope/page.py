@@ -1,8 +1,9 @@
-"""Put a page together: one HTML file that needs nothing else, and the same page as a notebook's output."""
+"""One HTML file that needs nothing else, and the same page as a notebook's output."""
 
 import base64
 import hashlib
 import html
+import io
 import json
 import os
 import string
@@ -11,28 +12,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from involution_utils import checks
 
 _WEB = resources.files("involution_utils.microscope") / "web"
-_FRAME_HEIGHT = 640  # until the page, once it runs, asks for the height that it needs
 
 
 class LivePage:
     """A page that runs in a browser, and in a notebook's output.
 
-    A notebook shows the page in a frame. Where scripts do not run (on GitHub, in a notebook that is not trusted), a
-    static picture stands in its place.
-
-    Args:
-        html: The whole page, complete in itself.
-        title: A few words for the frame.
-        picture: A PNG file's bytes, what is shown where scripts do not run.
-        alt: What the picture shows, in a sentence or two.
+    A notebook shows the page in a frame. Where scripts do not run (on GitHub, in a notebook that is not trusted),
+    `picture` (height, width, 1 or 3) stands in its place, with the text `alt`.
     """
 
-    def __init__(self, html: str, title: str, picture: bytes, alt: str):
-        self.html, self.title, self.picture, self.alt = html, title, picture, alt
+    def __init__(self, name: str, shared: str, title: str, data: dict[str, Any], picture: np.ndarray, alt: str):
+        # In `web/`, `name` is that of the structure and of the page's own script; `shared` is a script before that one.
+        # The scripts find `data` as DATA, its arrays as Uint8Array if they are of uint8, else as Float32Array.
+        self.title, self.picture, self.alt = title, picture, alt
+        scripts = [_read(f"{script}.js") for script in ("forward", "page", shared, name)]
+        parts = {
+            "title": html.escape(title),
+            "style": _read("style.css"),
+            "style_hash": _hash(_read("style.css")),
+            "script_hashes": " ".join(map(_hash, scripts)),
+            "body": _read(f"{name}.html"),
+            "data": json.dumps(data, default=_encoded).replace("<", "\\u003c"),  # so that no text can end the element
+            "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
+        }
+        self.html = string.Template(_read("page.html")).substitute(parts)
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the page to `path`, whole or not at all.
@@ -56,56 +64,43 @@ class LivePage:
     def __repr__(self) -> str:
         return f"<{self.title}: {self.alt}>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
-        png, alt = base64.b64encode(self.picture).decode(), html.escape(self.alt)
-        frame = (  # the page removes the picture when it runs
-            f'<iframe title="{html.escape(self.title)}" style="width:100%;height:{_FRAME_HEIGHT}px;border:0" '
-            f'srcdoc="{html.escape(self.html)}"></iframe>'
-            f'<img alt="{alt}" style="max-width:100%" src="data:image/png;base64,{png}">'
+    def _repr_html_(self) -> str:
+        png = io.BytesIO()
+        Image.fromarray(np.repeat(self.picture, 3 // self.picture.shape[-1], axis=-1)).save(png, "png")
+        return (  # the page removes the picture when it runs, and asks for the height that it needs
+            f'<iframe title="{html.escape(self.title)}" style="width:100%;height:640px;border:0" '
+            f'srcdoc="{html.escape(self.html)}"></iframe><img alt="{html.escape(self.alt)}" '
+            f'style="width:16rem" src="data:image/png;base64,{_base64(png.getvalue())}">'
         )
-        bundle = {"text/html": frame, "image/png": png, "text/plain": repr(self)}
-        return bundle, {"image/png": {"alt": self.alt}}
 
 
-def assemble(title: str, body: str, scripts: list[str], data: dict[str, Any]) -> str:
-    """Return a page as one string.
-
-    Args:
-        title: The page's title.
-        body: The file in `web/` that holds the page's structure.
-        scripts: The files in `web/` that the page runs, in their order.
-        data: What the scripts find as `DATA`: what JSON can say, and arrays, which become `Uint8Array` if they are of
-            uint8, else `Float32Array`.
-    """
-    codes = [_read(name) for name in scripts]
-    parts = {
-        "title": html.escape(title),
-        "style": _read("style.css"),
-        "style_hash": _hash(_read("style.css")),
-        "script_hashes": " ".join(map(_hash, codes)),
-        "body": _read(body),
-        "data": json.dumps(data, default=_encoded).replace("<", "\\u003c"),  # so that no text can end the element
-        "scripts": "\n".join(f"<script>{code}</script>" for code in codes),
-    }
-    return string.Template(_read("page.html")).substitute(parts)
+def pixels(name: str, values: Any, shape: tuple[str | int, ...]) -> np.ndarray:
+    """Return argument `name`, uint8 or in [0, 1], as uint8; in `shape`, a word stands for any length."""
+    array = np.asarray(values)
+    right = f"of shape ({', '.join(map(str, shape))}), at least one, uint8 or floating point in [0, 1]"
+    wrong = [n for n, m in zip(shape, array.shape, strict=False) if not isinstance(n, str) and n != m]
+    if len(shape) != array.ndim or wrong or not array.size:
+        raise checks.error(name, right, f"array of shape {array.shape}")
+    if array.dtype == "uint8":
+        return array
+    if array.dtype.kind != "f" or not 0 <= array.min() <= array.max() <= 1:  # nor where one is not a number
+        raise checks.error(name, right, f"{array.dtype} from {array.min()} to {array.max()}")
+    return np.round(array * 255).astype("uint8")
 
 
 def _read(name: str) -> str:
     return (_WEB / name).read_text(encoding="utf-8")
 
 
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
 def _hash(text: str) -> str:
     """Name a script or style sheet for the content security policy."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return f"'sha256-{_base64(hashlib.sha256(text.encode()).digest())}'"
 
 
 def _encoded(array: np.ndarray) -> dict[str, str]:
     kind, dtype = ("bytes", "uint8") if array.dtype == "uint8" else ("floats", "<f4")
-    return {kind: base64.b64encode(array.astype(dtype).tobytes()).decode()}
-
-
-def image_data(image: np.ndarray, name: str) -> dict[str, Any]:
-    """Return an image (height, width, channels) in [0, 1] as the page reads it, in steps of 1/255."""
-    height, width, channels = image.shape
-    values = np.round(image * 255).astype("uint8")
-    return {"name": name, "width": width, "height": height, "channels": channels, "values": values}
+    return {kind: _base64(array.astype(dtype).tobytes())}

@@ -364,8 +364,8 @@ def test_the_rule_written_by_hand(visit):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_in_a_rendered_page(theme, browser, tmp_path):
     """The output in a page that says its theme as Sphinx does; the frame takes the theme and its height from there."""
-    data, _ = microscope.handwritten(PHOTO)._repr_mimebundle_()
-    html = f'<!DOCTYPE html><html data-theme="{theme}"><body>{data["text/html"]}</body></html>'
+    output = microscope.handwritten(PHOTO)._repr_html_()
+    html = f'<!DOCTYPE html><html data-theme="{theme}"><body>{output}</body></html>'
     (tmp_path / "page.html").write_text(html)
     page, problems = browser.new_page(), []
     page.on("console", lambda message: problems.append(message.text))
@@ -387,8 +387,8 @@ def test_in_a_rendered_page(theme, browser, tmp_path):
 
 def test_where_scripts_do_not_run(browser, tmp_path):
     """Frames are left out, as GitHub does: the picture stands there, with its text."""
-    data, _ = microscope.handwritten(PHOTO)._repr_mimebundle_()
-    (tmp_path / "page.html").write_text(data["text/html"][data["text/html"].index("<img") :])
+    output = microscope.handwritten(PHOTO)._repr_html_()
+    (tmp_path / "page.html").write_text(output[output.index("<img") :])
     page = browser.new_page()
     page.goto((tmp_path / "page.html").as_uri())
     assert page.locator("img").bounding_box()["height"] > 100

@@ -72,7 +72,7 @@ function drawClasses() {
     return build("tr", { class: i === order[0] ? "first" : false }, build("th", { scope: "row" }, names[i]), build("td", { class: "track", "aria-hidden": "true" }, build("div", {}, bar, changes && now !== before ? mark : null)), build("td", {}, percent(is[i])));
   }));
   const top = order[0], had = rank(was)[0], image = images[state.image];
-  const label = image.label === undefined ? "" : ` Its label is ${names[image.label] ?? image.label}.`;
+  const label = Number.isInteger(image.label) ? ` Its label is ${names[image.label]}.` : "";
   byId("verdict").textContent = `“${image.name}” looks most like ${names[top]} to the network: ${percent(is[top])}.${label}${now !== before ? " The upright lines are what it says as trained." : ""}`;
   let text = "Each layer with involution makes a kernel per position. Freeze or shuffle them, and see how much of what the network says depends on which kernel lies where.";
   if (changes) {

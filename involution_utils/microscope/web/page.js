@@ -29,8 +29,8 @@ function decoded(key, value) {
 /** What Python put into the page. */
 const DATA = JSON.parse(byId("data").textContent, decoded);
 
-/** The pixels, in [0, 1], of an image as Python sends it: {name, width, height, channels, values}. */
-const pixelsOf = (image) => Float32Array.from(image.values, (value) => value / 255);
+/** The pixels, in [0, 1], of an image as Python sends it. */
+const pixelsOf = (values) => Float32Array.from(values, (value) => value / 255);
 
 // ---------------------------------------------------------------------------------------------------------- numbers
 

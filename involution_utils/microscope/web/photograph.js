@@ -2,7 +2,7 @@
 // What the two pages with a photograph share: a gray picture with a window on it.
 
 const PHOTO = pixelsOf(DATA.photograph);
-const [ROWS, COLUMNS] = [DATA.photograph.height, DATA.photograph.width];
+const COLUMNS = DATA.columns, ROWS = PHOTO.length / COLUMNS;
 
 /** The pixel at a row and column; beyond the rim, the one at the rim. */
 const pixelAt = (row, column) => PHOTO[Math.min(ROWS - 1, Math.max(0, row)) * COLUMNS + Math.min(COLUMNS - 1, Math.max(0, column))];

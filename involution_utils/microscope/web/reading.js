@@ -7,7 +7,7 @@ globalThis.involution = { forward: network.forward };
 const [HEIGHT, WIDTH, CHANNELS] = network.input;
 const layers = network.nodes.filter(({ op, size: window }) => op === "involution" || op === "static" || (op === "convolution" && window[0] * window[1] > 1));
 const involutions = layers.filter(({ op }) => op === "involution");
-const images = DATA.images.map((image, i) => ({ ...image, label: DATA.labels?.[i], pixels: pixelsOf(image) }));
+const images = DATA.images.map((image) => ({ ...image, pixels: pixelsOf(image.values) }));
 const TOLERANCE = 1e-3; // of the largest logit; float32 differs by some 1e-5 of it
 
 const state = {
