@@ -13,7 +13,7 @@ PYTEST := $(PY) -m pytest --numprocesses "$$JOBS" --dist worksteal
 BACKENDS := tests/test_ops.py tests/test_layers.py tests/test_generators.py  # what every backend must pass
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-all test-torch test-arithmetic lint bench site text lock links
+.PHONY: help lab run test test-all test-torch test-arithmetic lint bench site slides text lock links
 
 # A misspelt variable, as in `make run EPOCH=3`, would otherwise be ignored.
 KNOWN := PYTHON DATASET EPOCHS SEED OUT JOBS OPTIONS NOTEBOOKS
@@ -74,6 +74,9 @@ bench: .venv/ready-dev  ## speed, memory and costs against the alternatives, int
 
 site: .venv/ready-dev  ## the website, into site/
 	$(PY) -m docs.build
+
+slides: .venv/ready-dev  ## a deck of reveal.js for each lecture, into slides/
+	$(PY) -m docs.slides
 
 results-%: .venv/ready-dev  ## the rows of one experiment that are missing, such as results-lab
 	$(PY) -m lab run $*
