@@ -33,7 +33,8 @@ def for_slides(text: str) -> str:
 def write(folder: Path) -> list[Path]:
     """Write the decks, and the files of reveal.js that they need, into `folder`; return the decks' paths."""
     exporter = SlidesExporter(template_name="slides", extra_template_basedirs=[str(build.HERE / "templates")])
-    exporter.reveal_url_prefix, exporter.reveal_theme = "reveal.js", "white"  # other themes ask for fonts from elsewhere
+    exporter.reveal_url_prefix = "reveal.js"
+    exporter.reveal_theme = "white"  # other themes ask for fonts from elsewhere
     paths = []
     for path in sorted((build.ROOT / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)

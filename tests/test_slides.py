@@ -13,7 +13,7 @@ from docs import build, slides
 def decks(tmp_path, monkeypatch):
     """One page with two slides, a formula, code and a note, and one page without slides."""
     (tmp_path / "notebooks").mkdir()
-    kinds = {"slide": "# Title", "subslide": "A sum $a_1 < b$, `$x$`, [on](02.ipynb).\n\n$$y = 2$$", "notes": "Say this."}
+    kinds = {"slide": "# Title", "subslide": "Here $a_1 < b$, `$x$`, [on](02.ipynb).\n\n$$y = 2$$", "notes": "Say it."}
     cells = [nbformat.v4.new_markdown_cell(t, metadata={"slideshow": {"slide_type": k}}) for k, t in kinds.items()]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks" / "01_talk.ipynb")
     plain = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# None")])
@@ -30,7 +30,7 @@ def test_a_deck_is_written_of_each_page_that_has_slides(decks):
     assert text.count("<math ") == 2
     assert "<code>$x$</code>" in text
     assert ".ipynb" not in text
-    assert re.search(r'<aside class="notes">.*Say this\..*</aside>', text, flags=re.S)
+    assert re.search(r'<aside class="notes">.*Say it\..*</aside>', text, flags=re.S)
 
 
 def test_a_deck_has_all_its_files_beside_it(decks):
