@@ -30,6 +30,14 @@ OPERATORS: dict[str, dict[str, Any]] = {
 FACTORIAL = ("static", "depthwise", "involution", "involution per channel")
 RATES, TUNING_SEEDS, SEEDS = (0.005, 0.01, 0.02), (200, 201), tuple(range(210, 218))
 OTHERS = {"attention": 0.005, "convolution, narrow": 0.01}  # the rates that they had chosen in `learning_rates`
+# A fair chance: the original's classifiers with a control each, and the repaired INN, by either recipe.
+CONTESTANTS: dict[str, dict[str, Any]] = {
+    "CNN": {"model": "conv_classifier"},
+    "CNN, pooled head": {"model": "conv_classifier", "arguments": {"pooled_head": True}},
+    "INN, started as a mean": {"model": "involution_classifier", "arguments": {"start_as_mean": True}},
+    "repaired INN": {"model": "repaired_involution_classifier"},
+}
+CONTEST_RATES, CONTEST_TUNING_SEED, CONTEST_SEEDS = (0.00125, 0.0035, 0.01), 300, (310, 311, 312)
 LABEL_TUNING_SEEDS, LABEL_SEEDS = (100, 101), tuple(range(110, 118))
 
 
@@ -79,6 +87,27 @@ def _four_operators(results):
     return [TrainingRun(name=n, arguments=OPERATORS[n], learning_rate=rates[n], **common) for n in rates]
 
 
+def _contest_run(experiment, name, seed, recipe, test_images=10_000):
+    budget = {"train_images": 10_000, "validation_images": 2_000, "test_images": test_images, "epochs": 5}
+    seeds = {"seed": seed, "image_seed": seed}
+    return TrainingRun(experiment=experiment, name=name, **CONTESTANTS[name], **budget, **recipe, **seeds)
+
+
+def _augmented(rate):
+    return {"recipe": "augmented", "batch_size": 64, "learning_rate": rate}
+
+
+def _fair_chance_tuning(results):
+    runs = [(name, _augmented(rate)) for rate in CONTEST_RATES for name in CONTESTANTS]
+    return [_contest_run("fair_chance_tuning", n, CONTEST_TUNING_SEED, recipe, 0) for n, recipe in runs]
+
+
+def _fair_chance(results):
+    rates = chosen_rates("fair_chance_tuning", results)
+    runs = [(n, s, recipe) for s in CONTEST_SEEDS for n in CONTESTANTS for recipe in ({}, _augmented(rates[n]))]
+    return [_contest_run("fair_chance", *run) for run in runs]
+
+
 def _labels_tuning(results):
     runs = [(seed, rate, name) for seed in LABEL_TUNING_SEEDS for rate in RATES for name in LABEL_OPERATORS]
     return [LabelRun(experiment="labels_tuning", name=n, seed=seed, learning_rate=rate) for seed, rate, n in runs]
@@ -120,6 +149,8 @@ EXPERIMENTS = {
         Experiment("factorial", "static or generated, shared or per channel, 20 epochs", _factorial),
         Experiment("factorial_others", "two more networks by the recipe of the factorial", _factorial_others),
         Experiment("four_operators", "four networks for one screen, 10,000 images, 5 epochs", _four_operators),
+        Experiment("fair_chance_tuning", "learning rates of the four networks of a fair chance", _fair_chance_tuning),
+        Experiment("fair_chance", "CNN and INN, each with its control, by two recipes", _fair_chance),
         Experiment("labels_tuning", "learning rates of the labels for every pixel", _labels_tuning),
         Experiment("labels_tuned", "labels for every pixel, each layer at its own rate", _labels_tuned),
         Experiment("toy_two_heads", "three toy tasks of one layer, with whole attention", _toy_two_heads),

@@ -28,6 +28,16 @@ def test_parameters_are_the_originals(build, trainable, fixed):
     assert model.output_shape == (None, 10)
 
 
+def test_a_pooled_head_averages_over_all_positions_of_any_size():
+    assert count(conv_classifier(pooled_head=True).trainable_weights) == 61_130
+    model = conv_classifier((None, None, 3), pooled_head=True)
+    images = np.random.default_rng(0).random((2, 16, 24, 3)).astype("float32")
+    features = np.array(keras.Model(model.inputs[0], model.get_layer("relu_3").output)(images))
+    (dense, dense_bias), (logits, bias) = (model.get_layer(name).get_weights() for name in ("dense", "logits"))
+    hidden = np.maximum(features.mean((1, 2)) @ dense + dense_bias, 0)
+    np.testing.assert_allclose(model(images), hidden @ logits + bias, atol=1e-5)
+
+
 def test_one_involution_has_26_parameters():
     layers = [layer for layer in involution_classifier().layers if isinstance(layer, Involution2D)]
     assert [layer.count_params() for layer in layers] == [26, 26, 26]
