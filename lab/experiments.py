@@ -37,7 +37,7 @@ CONTESTANTS: dict[str, dict[str, Any]] = {
     "INN, started as a mean": {"model": "involution_classifier", "arguments": {"start_as_mean": True}},
     "repaired INN": {"model": "repaired_involution_classifier"},
 }
-CONTEST_RATES, CONTEST_TUNING_SEED, CONTEST_SEEDS = (0.00125, 0.0035, 0.01), 300, (310, 311, 312)
+CONTEST_RATES, CONTEST_TUNING_SEED, CONTEST_SEEDS = (0.00125, 0.005), 300, (310, 311, 312)
 LABEL_TUNING_SEEDS, LABEL_SEEDS = (100, 101), tuple(range(110, 118))
 
 
@@ -104,8 +104,9 @@ def _fair_chance_tuning(results):
 
 def _fair_chance(results):
     rates = chosen_rates("fair_chance_tuning", results)
-    runs = [(n, s, recipe) for s in CONTEST_SEEDS for n in CONTESTANTS for recipe in ({}, _augmented(rates[n]))]
-    return [_contest_run("fair_chance", *run) for run in runs]
+    runs = [(name, seed) for seed in CONTEST_SEEDS for name in CONTESTANTS]
+    augmented = [_contest_run("fair_chance", name, seed, _augmented(rates[name])) for name, seed in runs]
+    return [*augmented, *(_contest_run("fair_chance", name, seed, {}) for name, seed in runs)]
 
 
 def _labels_tuning(results):
