@@ -1,6 +1,7 @@
 """Trained weights: the official checkpoints against an independent RedNet in NumPy, and the models that ship."""
 
 import json
+import pickle
 import sys
 
 import numpy as np
@@ -103,6 +104,12 @@ def official_output(state, images):
     return x.mean((2, 3)) @ state["head.fc.weight"].T + state["head.fc.bias"]
 
 
+@pytest.fixture(scope="module")
+def network():
+    """A RedNet-26, which takes seconds to build."""
+    return rednet(26, (64, 64, 3), 3)
+
+
 def test_official_weights_give_the_official_outputs(tmp_path):
     state, model = official_state(), rednet(26, (64, 64, 3), 3)
     np.savez(tmp_path / "rednet26.npz", **state)
@@ -122,8 +129,8 @@ def test_official_weights_give_the_official_outputs(tmp_path):
         (lambda s: s.update({"backbone.stem.1.conv2.conv.bias": np.ones(17)}), r"bias has shape \(17,\)"),
     ],
 )
-def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path, change, words):
-    state, model = official_state(), rednet(26, (64, 64, 3), 3)
+def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path, change, words, network):
+    state, model = official_state(), network
     change(state)
     np.savez(tmp_path / "rednet26.npz", **state)
     before = model.get_weights()
@@ -132,10 +139,10 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path, change, words)
     assert all(np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))
 
 
-def test_without_pytorch_a_checkpoint_of_it_is_refused(monkeypatch):
+def test_without_pytorch_a_checkpoint_of_it_is_refused(monkeypatch, network):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ImportError, match="pip install torch"):
-        load_official_weights(rednet(26, (64, 64, 3), 3), "rednet26.pth")
+        load_official_weights(network, "rednet26.pth")
 
 
 def test_a_checkpoint_of_pytorch_is_read(tmp_path):
@@ -145,6 +152,57 @@ def test_a_checkpoint_of_pytorch_is_read(tmp_path):
     torch.save({"meta": {}, "state_dict": state}, tmp_path / "rednet26.pth")
     load_official_weights(model, tmp_path / "rednet26.pth")
     assert np.array_equal(np.array(model.get_layer("fc").bias), state["head.fc.bias"].numpy())
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_checkpoint_of_paddle_gives_the_weights_of_the_official_one(tmp_path, protocol, network):
+    state = official_state(seed=protocol)
+    parts = {"running_mean": "_mean", "running_var": "_variance", "weight": "weight", "bias": "bias"}
+    paddle = {}
+    for name, value in state.items():
+        layer, _, part = name.removeprefix("backbone.").removeprefix("head.").rpartition(".")
+        if part in parts:
+            paddle[f"{layer}.{parts[part]}"] = value.T if layer == "fc" else value
+    paddle["StructuredToParameterName@@"] = {name: f"conv2d_{i}.w_0" for i, name in enumerate(paddle)}
+    (tmp_path / "rednet26.pdparams").write_bytes(pickle.dumps(paddle, protocol))
+    np.savez(tmp_path / "rednet26.npz", **state)
+    loaded = []
+    for file in ("rednet26.pdparams", "rednet26.npz"):
+        for weight in network.weights:
+            weight.assign(np.full(weight.shape, np.nan))
+        load_official_weights(network, tmp_path / file)
+        loaded.append(network.get_weights())
+    for pair in zip(*loaded, strict=True):
+        np.testing.assert_array_equal(*pair)
+
+
+class Asks:
+    """Asks, when unpickled, for a file to be made."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("content", ["code", "object array", "pickled field", "damaged", "no dict", "no pickle"])
+def test_a_checkpoint_of_paddle_that_holds_more_than_numbers_is_refused(tmp_path, content, network):
+    asks, path = Asks(tmp_path / "made"), tmp_path / "rednet26.pdparams"
+    whole = pickle.dumps({"fc.weight": np.ones((3, 2))}, 4)
+    path.write_bytes(
+        {
+            "code": pickle.dumps({"fc.weight": asks}, 2),
+            "object array": pickle.dumps({"fc.weight": np.array([asks])}, 4),
+            "pickled field": pickle.dumps({"fc.weight": np.zeros(2, [("a", "O")])}, 4),
+            "damaged": whole[: len(whole) // 2],
+            "no dict": pickle.dumps([1, 2]),
+            "no pickle": b"<html>Sign in to your account</html>",
+        }[content]
+    )
+    with pytest.raises(ValueError, match="`path` must be a checkpoint of Paddle"):
+        load_official_weights(network, path)
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.parametrize("name", PRETRAINED)

@@ -13,21 +13,22 @@ from keras import layers
 
 from involution_utils import checks
 from involution_utils.layers import Involution2D
+from involution_utils.models.paddle_weights import read_pdparams
 
 PRETRAINED = ("involution_classifier", "small_rednet")
 
 
 def load_official_weights(model: keras.Model, path: str | PathLike) -> None:
-    """Load a checkpoint of the paper's authors (PyTorch) into a `rednet`; all of it, or nothing and an error.
+    """Load the official weights into a `rednet`: all of them, or none and an error. No code of the file is run.
 
     Args:
         model: a `rednet` of the checkpoint's depth and number of classes.
-        path: the checkpoint (`.pth`, read by PyTorch, which must be installed), or the same arrays under the same
-            names in a `.npz`.
+        path: the authors' checkpoint (`.pth`, which needs PyTorch), PaddleClas's copy of it (`.pdparams`), or a `.npz`
+            of the authors' arrays under their names. `docs/guides/official_weights.md` says where to find them.
 
     Raises:
         ImportError: if a `.pth` is to be read and PyTorch is not installed.
-        ValueError: if a weight is missing, left over or of another shape.
+        ParameterError: if the file is damaged, or a weight is missing, left over or of another shape.
     """
     found = {
         name.removeprefix("backbone.").removeprefix("head.").replace(".", "_"): value
@@ -37,13 +38,15 @@ def load_official_weights(model: keras.Model, path: str | PathLike) -> None:
     wanted = _official_weights(model)
     if found.keys() != wanted.keys():
         missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
-        raise ValueError(f"`path` does not fit {model.name}: missing {missing[:3]}, left over {extra[:3]} (3 at most).")
+        raise checks.ParameterError(
+            f"`path` does not fit {model.name}: missing {missing[:3]}, left over {extra[:3]} (3 at most)."
+        )
     values = {}
     for name, (weight, convert) in wanted.items():
         with contextlib.suppress(ValueError):  # of an array that has another rank
             values[name] = convert(found[name])
         if name not in values or values[name].shape != tuple(weight.shape):
-            raise ValueError(f"`path` does not fit {model.name}: {name} has shape {found[name].shape}.")
+            raise checks.ParameterError(f"`path` does not fit {model.name}: {name} has shape {found[name].shape}.")
     for name, (weight, _) in wanted.items():
         weight.assign(values[name])
 
@@ -52,10 +55,12 @@ def _read_checkpoint(path):
     if str(path).endswith(".npz"):
         with np.load(path) as file:
             return dict(file)
+    if str(path).endswith(".pdparams"):
+        return read_pdparams(path)
     try:
         import torch
     except ImportError as error:
-        raise ImportError("reading a PyTorch checkpoint needs PyTorch: pip install torch") from error
+        raise ImportError("A .pth file needs PyTorch: pip install torch. A .pdparams file needs nothing.") from error
     content = torch.load(path, map_location="cpu", weights_only=True)
     return {name: value.numpy() for name, value in content.get("state_dict", content).items()}
 
