@@ -1,4 +1,4 @@
-"""The kernel microscope: a trained network, alive in a page; and two smaller pages that share its code.
+"""The kernel microscope: a trained network, alive in a page; and three smaller pages that share its code.
 
     microscope.page(model, images, "microscope.html", labels, class_names)   # one file, complete in itself
     microscope.show(model, images, labels, class_names)                      # the same in a notebook's output
@@ -7,6 +7,7 @@ Each page is one HTML file that needs nothing else: no network, no server, no `e
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -23,12 +24,13 @@ from involution_utils.execution import plain_operations
 from involution_utils.microscope.graph import translate
 from involution_utils.microscope.page import LivePage, pixels
 
-__all__ = ["PICTURE_NAMES", "convolution", "handwritten", "page", "pictures", "show"]
+__all__ = ["PICTURE_LABELS", "PICTURE_NAMES", "convolution", "handwritten", "page", "pictures", "screen", "show"]
 
 PICTURE_NAMES = (
-    *("cat", "walking cat", "airplane", "boat", "space shuttle"),
+    *("boat", "cat", "walking cat", "airplane", "space shuttle"),
     *("rocket", "astronaut", "coffee", "mountains", "flower"),
 )
+PICTURE_LABELS = (8, 3, 3, 0, None, None, None, None, None, None)  # their classes of CIFAR-10, where they have one
 _CHECKED = 2  # images whose logits, as Keras computes them, the page compares with its own
 
 
@@ -58,7 +60,7 @@ def page(model: keras.Model, images: np.ndarray, path: str | os.PathLike, *argum
 def show(
     model: keras.Model,
     images: np.ndarray,
-    labels: Sequence[int] | None = None,
+    labels: Sequence[int | None] | None = None,
     class_names: Sequence[str] | None = None,
     *,
     image_names: Sequence[str] | None = None,
@@ -79,7 +81,8 @@ def show(
             `AttentionKernelGenerator`: exactly these classes, in float32, channels last.
         images: `(N, height, width, channels)`, of the model's size: uint8, or floating point in [0, 1]. The page holds
             them in steps of 1/255.
-        labels: N integers, the class of each image.
+        labels: N integers, the class of each image; None for an image that shows none of the classes, which the page
+            says.
         class_names: The name of each class; by default "class 0", "class 1" and so on.
         image_names: A name for each image; by default the name of its class, or its number.
         title: The page's title.
@@ -90,28 +93,85 @@ def show(
     Raises:
         ParameterError: If an argument is of another form, or the model has a layer that the page does not know exactly.
     """
+    network = _network(model, images)
+    data = network | _pictures(network["graph"], images, labels, class_names, image_names)
+    first, (answers, *_) = data["images"][0], network["expected"]
+    best = data["classNames"][int(np.argmax(answers))]
+    alt = f"The picture “{first['name']}”. To the network {model.name} it looks most like {best}."
+    return LivePage("microscope", ("pictures", "reading"), title, data, first["values"], alt)
+
+
+def screen(
+    networks: Mapping[str, keras.Model],
+    images: np.ndarray,
+    labels: Sequence[int | None] | None = None,
+    class_names: Sequence[str] | None = None,
+    *,
+    image_names: Sequence[str] | None = None,
+    about: str = "",
+) -> LivePage:
+    """Make a page that shows what several networks do at the same pixel of the same picture.
+
+    For each network: the hidden numbers, the kernel, the window under it, the sum, and what the network says. The pixel
+    moves by itself until a hand takes over.
+
+    Args:
+        networks: Networks as `show` takes them, by the title that each gets. They differ in their operator alone: the
+            k-th layer with a window has equally many positions in all of them. The first one, the stem, is not shown.
+        images: As in `show`.
+        labels: As in `show`.
+        class_names: As in `show`.
+        image_names: As in `show`.
+        about: A sentence on the networks, to stand below.
+
+    Returns:
+        A `LivePage`, which a notebook displays and whose `save(path)` writes it to a file.
+
+    Raises:
+        ParameterError: If an argument is of another form, or a model has a layer that the page does not know exactly.
+    """
+    found = [_network(model, images) | {"title": str(title)} for title, model in networks.items()]
+    positions = [
+        [node["shape"][:2] for node in network["graph"]["nodes"] if math.prod(node.get("size", ())) > 1]
+        for network in found
+    ]
+    if any(len(shapes) < 2 or shapes != positions[0] for shapes in positions or [[]]):
+        raise checks.error("networks", "networks by title whose layers have equally many positions", positions)
+    data = {"networks": found, "about": about}
+    data |= _pictures(found[0]["graph"], images, labels, class_names, image_names)
+    first = data["images"][0]
+    titles = ", ".join(network["title"] for network in found)
+    alt = f"The picture “{first['name']}”, and what these operators do at one pixel of it: {titles}."
+    return LivePage("screen", ("pictures",), "One pixel, four operators", data, first["values"], alt)
+
+
+def _network(model: keras.Model, images: Any) -> dict[str, Any]:
+    """Read `model`, and compute its logits for the first images."""
     graph = translate(model)
     images = pixels("images", images, ("N", *graph["input"]))
-    classes = [f"class {number}" for number in range(graph["nodes"][-1]["shape"][-1])]
-    classes = [str(name) for name in _one_each("class_names", class_names, classes, "class")]
-    truth: list[Any] = [None] * len(images)
-    if labels is not None:
-        given = _one_each("labels", np.ravel(labels), truth, "image")
-        truth = [checks.whole_number("labels", label, 0, len(classes) - 1) for label in given]
-    names = [f"image {n + 1}" if label is None else classes[label] for n, label in enumerate(truth)]
-    names = [str(name) for name in _one_each("image_names", image_names, names, "image")]
-
     # In float64, so that the same model gives the same page on any processor.
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(model)).replace('"float32"', '"float64"'))
     exact = keras.saving.deserialize_keras_object(config)
     exact.set_weights(model.get_weights())
     with plain_operations():
         logits = keras.ops.convert_to_numpy(exact(scaled(images[:_CHECKED]), training=False))
-    expected = [[float(f"{value:.6g}") for value in row] for row in logits]
+    return {"graph": graph, "expected": [[float(f"{value:.6g}") for value in row] for row in logits]}
+
+
+def _pictures(graph: dict[str, Any], images: Any, labels: Any, class_names: Any, image_names: Any) -> dict[str, Any]:
+    """Return the pictures with their names and labels, and the names of the classes."""
+    images = pixels("images", images, ("N", *graph["input"]))
+    classes = [f"class {number}" for number in range(graph["nodes"][-1]["shape"][-1])]
+    classes = [str(name) for name in _one_each("class_names", class_names, classes, "class")]
+    truth: list[Any] = [None] * len(images)
+    if labels is not None:
+        given = _one_each("labels", np.ravel(labels), truth, "image")
+        last = len(classes) - 1
+        truth = [-1 if label is None else checks.whole_number("labels", label, 0, last) for label in given]
+    names = [f"image {n + 1}" if label in (None, -1) else classes[label] for n, label in enumerate(truth)]
+    names = [str(name) for name in _one_each("image_names", image_names, names, "image")]
     shown = [dict(zip(("name", "label", "values"), x, strict=True)) for x in zip(names, truth, images, strict=True)]
-    data = {"graph": graph, "images": shown, "classNames": classes, "expected": expected}
-    alt = f"The picture “{names[0]}”. To the network {model.name} it looks most like {classes[logits[0].argmax()]}."
-    return LivePage("microscope", "reading", title, data, images[0], alt)
+    return {"images": shown, "classNames": classes}
 
 
 def _one_each(name: str, values: Any, default: list[Any], what: str) -> Any:
@@ -141,7 +201,7 @@ def convolution(photo: np.ndarray, kernels: Mapping[str, np.ndarray]) -> LivePag
     data = {"photograph": photo, "columns": photo.shape[1], "point": [0.33, 0.42]}
     data["kernels"] = {str(name): kernel.tolist() for name, kernel in named.items()}
     alt = "A photograph. A kernel is laid over every position of it: its weights times the pixels there, added up."
-    return LivePage("convolution", "photograph", "One kernel, a window at a time", data, photo[..., None], alt)
+    return LivePage("convolution", ("photograph",), "One kernel, a window at a time", data, photo[..., None], alt)
 
 
 def handwritten(
@@ -180,15 +240,15 @@ def handwritten(
     alt = (
         f"A photograph. A rule blurs it where its {measure_name} is above {threshold:g}, and leaves the rest as it is."
     )
-    return LivePage("handwritten", "photograph", "A kernel written by hand", data, photo[..., None], alt)
+    return LivePage("handwritten", ("photograph",), "A kernel written by hand", data, photo[..., None], alt)
 
 
 def pictures() -> np.ndarray:
     """Return the ten photographs that ship with the package.
 
     Returns:
-        Array (10, 32, 32, 3), float32 in [0, 1]. They are in the public domain; `PICTURE_NAMES` says what they show and
-        `assets/README.md` where they come from.
+        Array (10, 32, 32, 3), float32 in [0, 1]. They are in the public domain; `PICTURE_NAMES` says what they show,
+        `PICTURE_LABELS` which class of CIFAR-10 that is, if any, and `assets/README.md` where they come from.
     """
     with (resources.files("involution_utils") / "assets" / "pictures.png").open("rb") as file:
         strip = np.asarray(Image.open(file))

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import string
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,19 @@ class LivePage:
     `picture` (height, width, 1 or 3) stands in its place, with the text `alt`.
     """
 
-    def __init__(self, name: str, shared: str, title: str, data: dict[str, Any], picture: np.ndarray, alt: str):
-        # In `web/`, `name` is that of the structure and of the page's own script; `shared` is a script before that one.
+    def __init__(
+        self, name: str, shared: Sequence[str], title: str, data: dict[str, Any], picture: np.ndarray, alt: str
+    ):
+        # In `web/`, `name` is that of the structure, of the page's own script and of its style sheet, if it has one;
+        # `shared` are scripts before that one.
         # The scripts find `data` as DATA, its arrays as Uint8Array if they are of uint8, else as Float32Array.
         self.title, self.picture, self.alt = title, picture, alt
-        scripts = [_read(f"{script}.js") for script in ("forward", "page", shared, name)]
+        scripts = [_read(f"{script}.js") for script in ("forward", "page", *shared, name)]
+        style = "\n".join(_read(f"{sheet}.css") for sheet in ("style", name) if (_WEB / f"{sheet}.css").is_file())
         parts = {
             "title": html.escape(title),
-            "style": _read("style.css"),
-            "style_hash": _hash(_read("style.css")),
+            "style": style,
+            "style_hash": _hash(style),
             "script_hashes": " ".join(map(_hash, scripts)),
             "body": _read(f"{name}.html"),
             "data": json.dumps(data, default=_encoded).replace("<", "\\u003c"),  # so that no text can end the element

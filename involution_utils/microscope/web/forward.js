@@ -221,19 +221,20 @@ function makeNetwork(graph) {
 
   /**
    * Run the network on pixels in [0, 1]. `change` may hold, per involution, a function that gets (kernels, node) and
-   * returns other kernels to go on with. Returns logits, kernels and hidden vectors per involution, and the outputs of
-   * all layers: {data, shape} by the layer's name.
+   * returns other kernels to go on with. Returns logits, kernels and hidden vectors per involution, and the (first) inputs
+   * and outputs of all layers: {data, shape} by the layer's name.
    */
   function run(pixels, change = {}) {
     if (pixels.length !== size(graph.input)) {
       throw new Error(`forward needs ${graph.input.join(" x ")} = ${size(graph.input)} numbers, not ${pixels.length}.`);
     }
-    const seen = { change, kernels: {}, hidden: {}, outputs: {} }, results = [];
+    const seen = { change, kernels: {}, hidden: {}, inputs: {}, outputs: {} }, results = [];
     for (const node of nodes) {
       const inputs = node.inputs.map((number) => results[number]);
       let data = node.op === "input" ? Float32Array.from(pixels) : OPERATIONS[node.op](node, inputs, seen);
       if (node.activation === "softmax") data = softmax(Float32Array.from(data), 0, data.length);
       else if (ACTIVATIONS[node.activation]) data = data.map(ACTIVATIONS[node.activation]);
+      seen.inputs[node.name] = inputs[0];
       results.push(seen.outputs[node.name] = { data, shape: node.shape });
     }
     return { logits: results[results.length - 1].data, ...seen };
@@ -250,3 +251,50 @@ function makeNetwork(graph) {
     probabilities: (logits) => (graph.probabilities ? logits : softmax(Float32Array.from(logits))),
   };
 }
+
+// -------------------------------------------------------------------------------------- reading what a run has computed
+
+const taps = (node) => node.size[0] * node.size[1];
+const ownKernels = (node) => node.op === "involution";
+const inputOf = (seen, node) => seen.inputs[node.name];
+
+/** The kernel of a group at a position. A convolution's "group" is a filter, and its kernel differs by channel. */
+function kernelAt(seen, node, [row, column], group, channel) {
+  const count = taps(node);
+  if (node.op === "convolution") {
+    const inGroup = inputOf(seen, node).shape[2] / node.groups;
+    return Array.from({ length: count }, (_, tap) => node.kernel[(tap * inGroup + (channel % inGroup)) * node.shape[2] + group]);
+  }
+  const first = ownKernels(node) ? (row * node.shape[1] + column) * count : 0;
+  const values = ownKernels(node) ? seen.kernels[node.name] : node.kernel;
+  return Array.from({ length: count }, (_, tap) => values[(first + tap) * node.groups + group]);
+}
+
+/** What the window of a position sees in a channel of the layer's input; NaN outside the image. */
+function windowAt(seen, node, [row, column], channel) {
+  const { data, shape } = inputOf(seen, node), window = Array.from({ length: taps(node) }, () => NaN);
+  for (let u = 0; u < node.size[0]; u++) {
+    for (let v = 0; v < node.size[1]; v++) {
+      const y = row * node.strides[0] - node.before[0] + u * node.dilation[0];
+      const x = column * node.strides[1] - node.before[1] + v * node.dilation[1];
+      if (y >= 0 && y < shape[0] && x >= 0 && x < shape[1]) window[u * node.size[1] + v] = data[(y * shape[1] + x) * shape[2] + channel];
+    }
+  }
+  return window;
+}
+
+/** The channels of the input that the chosen group's kernel is for: [first, number]. */
+function channelsOf(seen, node, group) {
+  const channels = inputOf(seen, node).shape[2];
+  if (node.op === "convolution") return [Math.floor(group / (node.shape[2] / node.groups)) * (channels / node.groups), channels / node.groups];
+  return [group * (channels / node.groups), channels / node.groups];
+}
+
+/** The mean over positions of kernels that hold `length` weights each. */
+function meanKernel(kernels, length) {
+  const mean = new Float32Array(length);
+  kernels.forEach((value, i) => { mean[i % length] += (value * length) / kernels.length; });
+  return mean;
+}
+
+const repeated = (kernel, length) => Float32Array.from({ length }, (_, i) => kernel[i % kernel.length]);

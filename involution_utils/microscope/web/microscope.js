@@ -5,7 +5,7 @@
 
 /** Frame a window, and the cell in its middle, on a picture of the layer's input (`height` x `width` cells). */
 function frames(node, point, kind) {
-  const [row, column] = positionAt(node, point), { shape } = inputOf(node);
+  const [row, column] = positionAt(node, point), { shape } = inputOf(now, node);
   const rect = (name, y, x, height, width) => build("rect", { class: name, y, x, height, width });
   const extent = [0, 1].map((axis) => (node.size[axis] - 1) * node.dilation[axis] + 1);
   const top = row * node.strides[0] - node.before[0], left = column * node.strides[1] - node.before[1];
@@ -16,7 +16,7 @@ function frames(node, point, kind) {
 }
 
 function overlay(node) {
-  const { shape } = inputOf(node);
+  const { shape } = inputOf(now, node);
   const marks = [...(state.pin ? frames(node, state.pin, "pinned") : []), ...frames(node, state.point, "window")];
   return build("svg", { viewBox: `0 0 ${shape[1]} ${shape[0]}`, preserveAspectRatio: "none", "aria-hidden": "true" }, ...marks);
 }
@@ -34,7 +34,7 @@ function drawImage() {
 function drawMaps() {
   const node = layer(), own = ownKernels(node);
   const mode = own ? state.mode : "output", per = mode === "output" ? [state.group] : Array.from({ length: node.groups }, (_, group) => group);
-  const values = per.map((group) => mapOf(node, mode, group)), most = mode === "like" ? 1 : greatest(values.flat());
+  const values = per.map((group) => keptMap(node, mode, group)), most = mode === "like" ? 1 : greatest(values.flat());
   const maps = byId("maps"), shown = values.slice(0, 12);
   maps.classList.toggle("single", shown.length === 1);
   if (maps.children.length !== shown.length) {
@@ -42,9 +42,12 @@ function drawMaps() {
   }
   shown.forEach((numbers, i) => {
     const map = maps.children[i], canvas = map.querySelector("canvas"), name = mode === "output" ? `channel ${outputChannel() + 1}` : `group ${per[i] + 1}`;
-    paint(canvas, numbers, node.shape[1], (value) => diverging(value / (most || 1)));
-    const low = numbers.reduce((a, b) => Math.min(a, b)), high = numbers.reduce((a, b) => Math.max(a, b));
-    canvas.setAttribute("aria-label", `${MODES[mode][0]}, ${name}: from ${short(low)} to ${short(high)} over ${node.shape[0]} × ${node.shape[1]} positions`);
+    if (canvas.numbers !== numbers || canvas.palette !== palette) {
+      Object.assign(canvas, { numbers, palette });
+      paint(canvas, numbers, node.shape[1], (value) => diverging(value / (most || 1)));
+      const low = numbers.reduce((a, b) => Math.min(a, b)), high = numbers.reduce((a, b) => Math.max(a, b));
+      canvas.setAttribute("aria-label", `${MODES[mode][0]}, ${name}: from ${short(low)} to ${short(high)} over ${node.shape[0]} × ${node.shape[1]} positions`);
+    }
     map.classList.toggle("chosen", mode !== "output" && per[i] === state.group && shown.length > 1);
     map.querySelector("span").textContent = name;
     map.querySelector("svg")?.remove();
@@ -72,7 +75,7 @@ function drawClasses() {
     return build("tr", { class: i === order[0] ? "first" : false }, build("th", { scope: "row" }, names[i]), build("td", { class: "track", "aria-hidden": "true" }, build("div", {}, bar, changes && now !== before ? mark : null)), build("td", {}, percent(is[i])));
   }));
   const top = order[0], had = rank(was)[0], image = images[state.image];
-  const label = Number.isInteger(image.label) ? ` Its label is ${names[image.label]}.` : "";
+  const label = image.label === -1 ? ` It shows none of the ${names.length} classes, so no answer can be right.` : Number.isInteger(image.label) ? ` Its label is ${names[image.label]}.` : "";
   byId("verdict").textContent = `“${image.name}” looks most like ${names[top]} to the network: ${percent(is[top])}.${label}${now !== before ? " The upright lines are what it says as trained." : ""}`;
   let text = "Each layer with involution makes a kernel per position. Freeze or shuffle them, and see how much of what the network says depends on which kernel lies where.";
   if (changes) {
@@ -91,10 +94,10 @@ function drawInside() {
   if (hidden) {
     const attention = generator.kind === "attention", dead = hidden.filter((value) => value === 0).length;
     byId("vector-title").textContent = attention ? "The query" : "The hidden vector";
-    fillGrid(byId("vector"), hidden, Math.min(4, hidden.length), greatest(now.hidden[node.name]), { label: byId("vector-title").textContent });
+    fillGrid(byId("vector"), hidden, Math.min(8, hidden.length), greatest(now.hidden[node.name]), { label: byId("vector-title").textContent });
     byId("vector-about").textContent = attention
-      ? `The pixel's ${inputOf(node).shape[2]} channels become ${counted(hidden.length)}, which are compared with the keys of the window.`
-      : `The pixel's ${inputOf(node).shape[2]} channels, reduced to ${counted(hidden.length)}; ReLU sets negative ones to zero (${dead} here).`;
+      ? `What this pixel looks for: its ${inputOf(now, node).shape[2]} channels become ${counted(hidden.length)}, which are compared with the key of each pixel in the window.`
+      : `What the kernel below is made from: a learned matrix reduces the pixel's ${inputOf(now, node).shape[2]} channels to ${counted(hidden.length)}; ReLU sets negative ones to zero (${dead} here).`;
   }
   const from = Math.floor(state.group / 8) * 8, list = Array.from({ length: Math.min(8, groups - from) }, (_, i) => from + i);
   const all = ownKernels(node) ? now.kernels[node.name] : node.kernel, most = greatest(all), box = byId("kernels");
@@ -104,7 +107,7 @@ function drawInside() {
     box.replaceChildren(...list.map((_, i) => build("button", { type: "button", onclick: () => choose({ group: Number(box.children[i].dataset.group) }) }, build("table", { class: "grid", "aria-hidden": "true" }), build("span"))));
   }
   list.forEach((group, i) => {
-    const button = box.children[i], kernel = kernelAt(node, position, group, state.channel), [first, count] = channelsOf(node, group);
+    const button = box.children[i], kernel = kernelAt(now, node, position, group, state.channel), [first, count] = channelsOf(now, node, group);
     fillGrid(button.querySelector("table"), kernel, window, most, { numbers: false });
     button.dataset.group = group;
     button.setAttribute("aria-pressed", group === state.group);
@@ -120,7 +123,7 @@ function drawInside() {
 }
 
 function drawProducts(node, position, part) {
-  const window = windowAt(node, position, state.channel), kernel = kernelAt(node, position, state.group, state.channel), columns = node.size[1];
+  const window = windowAt(now, node, position, state.channel), kernel = kernelAt(now, node, position, state.group, state.channel), columns = node.size[1];
   const products = window.map((value, i) => value * kernel[i]), sum = dot(window, kernel);
   const output = now.outputs[node.name].data[(position[0] * node.shape[1] + position[1]) * node.shape[2] + outputChannel()];
   byId("products-title").textContent = "Window × kernel, added up";
@@ -128,9 +131,13 @@ function drawProducts(node, position, part) {
   fillGrid(byId("kernel-grid"), kernel, columns, greatest(kernel), { label: `Kernel, ${part} ${state.group + 1}` });
   fillGrid(byId("product-grid"), products, columns, greatest(products.map((v) => v || 0)), { label: "Products" });
   byId("total").replaceChildren("sum = ", build("strong", {}, short(sum)));
-  byId("products-about").textContent = node.op === "convolution"
-    ? `A convolution adds these sums over its ${channelsOf(node, state.group)[1]} input channels${node.bias ? " and a bias" : ""}: output ${short(output)} in filter ${state.group + 1}.`
-    : `The sum${node.bias ? ", plus a bias," : ""} is the output at this position in channel ${state.channel + 1}: ${short(output)}. Cells outside the image count as zero.`;
+  const { shape } = inputOf(now, node), picture = shape[2] === CHANNELS && shape[0] === HEIGHT, [first, count] = channelsOf(now, node, state.group);
+  byId("window-about").textContent = picture ? `window, color ${state.channel + 1} of the picture` : `window, feature ${state.channel + 1} of ${shape[2]}`;
+  const seen = picture ? "" : "The window shows a feature that earlier layers computed, not the picture. ";
+  const shared = count > 1 && node.op !== "convolution" ? `A group is a set of channels that share a kernel: here channels ${first + 1} to ${first + count}. ` : "";
+  byId("products-about").textContent = seen + shared + (node.op === "convolution"
+    ? `A convolution adds these sums over its ${channelsOf(now, node, state.group)[1]} input channels${node.bias ? " and a bias" : ""}: output ${short(output)} in filter ${state.group + 1}.`
+    : `The sum${node.bias ? ", plus a bias," : ""} is the output at this position in channel ${state.channel + 1}: ${short(output)}. Cells outside the image count as zero.`);
 }
 
 function drawPair() {
@@ -140,7 +147,7 @@ function drawPair() {
     byId("pair-about").textContent = "Pin a position, move on, and see how the two kernels differ.";
     return;
   }
-  const [here, pinned] = [state.point, state.pin].map((point) => kernelAt(node, positionAt(node, point), state.group, state.channel)), most = greatest([...here, ...pinned]);
+  const [here, pinned] = [state.point, state.pin].map((point) => kernelAt(now, node, positionAt(node, point), state.group, state.channel)), most = greatest([...here, ...pinned]);
   [["here-grid", here, "Kernel here"], ["pinned-grid", pinned, "Pinned kernel"], ["difference-grid", gap(here, pinned), "Difference"]].forEach(([id, values, label]) => fillGrid(byId(id), values, node.size[1], most, { label }));
   byId("pair-about").textContent = ownKernels(node)
     ? `Group ${state.group + 1}: cosine similarity ${short(likeness(here, pinned))} (1 the same direction, 0 unrelated, −1 opposite). The pinned position is framed in blue.`
@@ -151,14 +158,14 @@ function drawPair() {
 function drawChoices() {
   const node = layer(), groups = groupsOf(node), part = node.op === "convolution" ? "Filter" : "Group";
   state.group = Math.min(state.group, groups - 1);
-  const [first, count] = channelsOf(node, state.group);
+  const [first, count] = channelsOf(now, node, state.group);
   if (state.channel < first || state.channel >= first + count) state.channel = first;
   const options = (length, start, chosen) => Array.from({ length }, (_, i) => build("option", { value: start + i, selected: start + i === chosen }, `${start + i + 1}`));
   byId("group-label").textContent = part;
   byId("group").replaceChildren(...options(groups, 0, state.group));
   byId("channel").replaceChildren(...options(count, first, state.channel));
   const shared = count > 1 && node.op !== "convolution" ? `, ${count} channels share a kernel` : "";
-  byId("layer-about").textContent = `${node.name}: ${kindOf(node).toLowerCase().replace(/,$/, "")}, ${node.size.join(" × ")} kernels, ${node.shape[0]} × ${node.shape[1]} positions, ${inputOf(node).shape[2]} channels${shared}.`;
+  byId("layer-about").textContent = `${node.name}: ${kindOf(node).toLowerCase().replace(/,$/, "")}, ${node.size.join(" × ")} kernels, ${node.shape[0]} × ${node.shape[1]} positions, ${inputOf(now, node).shape[2]} channels${shared}.${node.name === "stem" ? " The stem is the first layer: it turns the picture's colors into features." : ""}`;
 }
 
 // ----------------------------------------------------------------------------------------------------------- the hand
@@ -170,9 +177,11 @@ function update({ network: again = false, choices = again } = {}) {
   drawMaps();
   drawInside();
   drawPair();
-  const verdict = drawClasses(), node = layer(), kernel = kernelAt(node, positionAt(node, state.point), state.group, state.channel);
+  const verdict = drawClasses(), node = layer(), kernel = kernelAt(now, node, positionAt(node, state.point), state.group, state.channel);
   const strongest = kernel.reduce((best, value, i) => (Math.abs(value) > Math.abs(kernel[best]) ? i : best), 0);
   const where = `row ${Math.floor(strongest / node.size[1]) + 1}, column ${(strongest % node.size[1]) + 1} of the kernel`;
+  byId("remove").hidden = !images[state.image].own;
+  viewChanged();
   say(`${place} Group ${state.group + 1}: largest weight ${short(kernel[strongest])}, in ${where}. The network says ${verdict}.`);
 }
 
@@ -191,45 +200,52 @@ function drawImages() {
   }), state.image, (image) => choose({ image }));
 }
 
-/** Scale a picture of the reader's to the network's size: the middle square (or oblong) of it. */
-async function takeOwn(file) {
-  byId("problem").textContent = "";
-  if (file.type && !byId("file").accept.split(",").includes(file.type)) {
-    byId("problem").textContent = `“${file.name}” is not a picture that this page reads: choose a PNG, JPEG, GIF or WebP file.`;
-    return;
-  }
-  let picture;
-  try {
-    picture = await createImageBitmap(file);
-  } catch {
-    byId("problem").textContent = `“${file.name}” could not be read as a picture; it may be damaged, or of a kind that this browser does not know.`;
-    return;
-  }
-  const pixels = scaled(picture, WIDTH, HEIGHT, CHANNELS);
-  images.push({ name: file.name, pixels, own: true });
-  state.image = images.length - 1;
+byId("remove").addEventListener("click", () => {
+  images.splice(state.image, 1);
+  state.image = 0;
   drawImages();
-  choose({ image: state.image });
-}
-
-byId("file").addEventListener("change", ({ target }) => { if (target.files[0]) takeOwn(target.files[0]); target.value = ""; });
-for (const kind of ["dragover", "dragleave", "drop"]) {
-  document.addEventListener(kind, (event) => {
-    event.preventDefault();
-    document.querySelector("main").classList.toggle("dropping", kind === "dragover");
-    if (kind === "drop" && event.dataTransfer.files[0]) takeOwn(event.dataTransfer.files[0]);
-  });
-}
+  choose({ image: 0 });
+});
 byId("group").addEventListener("change", ({ target }) => choose({ group: Number(target.value) }));
 byId("channel").addEventListener("change", ({ target }) => choose({ channel: Number(target.value) }));
 byId("scope").addEventListener("change", ({ target }) => choose({ scope: target.value }));
 byId("pin").addEventListener("click", () => choose({ pin: state.point }));
 byId("unpin").addEventListener("click", () => choose({ pin: null }));
 
+followPictures([HEIGHT, WIDTH, CHANNELS], (name, pixels) => {
+  state.image = images.push({ name, pixels, own: true }) - 1;
+  drawImages();
+  choose({ image: state.image });
+});
+
+/** The view as its address names it: counted from 1, positions as row and column of the layer. */
+function view() {
+  const at = positionAt(layer(), state.rest).map((index) => index + 1);
+  return { image: state.image + 1, layer: layer().name, at, group: state.group + 1, channel: state.channel + 1, map: state.mode, kernels: state.change, in: state.scope };
+}
+
+/** Show what an address names; what this page does not have is left as it is. */
+function showView(values) {
+  const index = (name, count) => (values[name] >= 1 && values[name] <= count ? Math.floor(values[name]) - 1 : undefined);
+  const known = (name, choices) => (choices.includes(values[name]) ? values[name] : undefined);
+  const number = layers.findIndex(({ name }) => name === values.layer), node = layers[number] ?? layer();
+  const at = /^\d+,\d+$/.test(values.at) && values.at.split(",").map((value, axis) => Math.min(1, (value - 0.5) / node.shape[axis]));
+  const found = {
+    image: index("image", images.length), layer: number < 0 ? undefined : number, group: index("group", groupsOf(node)), channel: index("channel", node.shape[2]),
+    mode: known("map", Object.keys(MODES)), change: known("kernels", Object.keys(CHANGES)), scope: known("in", ["one", "all"]), ...(at && { point: at, rest: at }),
+  };
+  for (const [key, value] of Object.entries(found)) if (value !== undefined) state[key] = value;
+  for (const name of ["image", "layer", "mode", "change"]) {
+    for (const radio of document.querySelectorAll(`input[name="${name}"]`)) radio.checked = radio.value === String(state[name]);
+  }
+  byId("scope").value = state.scope;
+  if (now) update({ network: true });
+}
+
 byId("about").textContent = involutions.length
   ? "This is a trained network, running in your browser. Its involutions make a new kernel at every position, from the pixel there. Move over the image to see which."
   : "This is a trained network, running in your browser. Move over the image to see its windows, its kernels and what they add up to.";
-byId("warning").textContent = disagreement();
+byId("warning").textContent = disagreement(network, DATA.expected);
 byId("input-size").textContent = `${WIDTH} × ${HEIGHT} pixels`;
 byId("asking").hidden = !involutions.length;
 drawImages();
@@ -243,6 +259,5 @@ followKeys(byId("stage"), () => layer().shape, () => state.point, put);
 byId("stage").addEventListener("keydown", (event) => {
   if (event.key.toLowerCase() === "p" && !event.ctrlKey && !event.metaKey) choose({ pin: state.point });
 });
-compute();
-drawChoices();
-settle(() => update());
+const viewChanged = followAddress(byId("copy"), view, showView);
+settle(() => update({ network: now === null }));

@@ -81,7 +81,7 @@ function paintPixels(canvas, pixels, width, channels) {
 
 /** Fill a table of numbers, one colored cell each, on a scale from -most to most. */
 function fillGrid(table, values, columns, most, { numbers = true, label, color: shade = diverging } = {}) {
-  const rows = values.length / columns;
+  const rows = Math.ceil(values.length / columns);
   if (table.rows.length !== rows || table.rows[0]?.cells.length !== columns) {
     table.replaceChildren(...Array.from({ length: rows }, () => build("tr", {}, ...Array.from({ length: columns }, () => build("td")))));
   }
@@ -186,6 +186,12 @@ function settle(redraw) {
   };
   follow();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", follow);
+  addEventListener("beforeprint", () => { // on paper, light
+    document.documentElement.dataset.theme = "light";
+    readPalette();
+    redraw();
+  });
+  addEventListener("afterprint", follow);
   const around = documentAround();
   if (!around) return; // of another origin, the page keeps the height it was given, and scrolls
   const options = { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "class", "theme"] };
@@ -195,24 +201,33 @@ function settle(redraw) {
   new ResizeObserver(() => { frameElement.style.height = `${document.body.scrollHeight + 4}px`; }).observe(document.body);
 }
 
-/** The middle of a picture, cropped to the shape of width x height and scaled to it: numbers in [0, 1]. */
-function scaled(picture, width, height, channels) {
-  const share = Math.min(picture.width / width, picture.height / height);
-  let [w, h] = [width * share, height * share], source = picture, [x, y] = [(picture.width - w) / 2, (picture.height - h) / 2];
-  for (;;) { // halve it until it fits, so that no pixel is passed over
-    const [nextW, nextH] = w > 2 * width ? [Math.round(w / 2), Math.round(h / 2)] : [width, height];
-    const canvas = build("canvas", { width: nextW, height: nextH }), context = canvas.getContext("2d");
-    context.fillStyle = "#fff"; // beneath what is transparent
-    context.fillRect(0, 0, nextW, nextH);
-    context.imageSmoothingQuality = "high";
-    context.drawImage(source, x, y, w, h, 0, 0, nextW, nextH);
-    if (nextW === width) {
-      const { data } = context.getImageData(0, 0, width, height), pixels = new Float32Array(width * height * channels);
-      for (let i = 0; i < width * height; i++) {
-        for (let c = 0; c < channels; c++) pixels[i * channels + c] = (channels === 3 ? data[4 * i + c] : (data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 3) / 255;
-      }
-      return pixels;
+/**
+ * Keep the view in the location's hash, and let `button` copy its address. `view()` returns {name: value}; `show` gets
+ * what a hash says, {name: text}. Returns a function to call when the view has changed.
+ */
+function followAddress(button, view, show) {
+  button.hidden = location.protocol === "about:"; // a notebook's output has no address
+  if (button.hidden) return () => {};
+  const hash = () => `#${new URLSearchParams(view()).toString().replace(/%2C/g, ",")}`;
+  const read = () => { if (location.hash) show(Object.fromEntries(new URLSearchParams(location.hash.slice(1)))); };
+  const label = button.textContent;
+  button.addEventListener("click", async () => {
+    const address = location.href.split("#")[0] + hash();
+    try {
+      await navigator.clipboard.writeText(address);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = label; }, 1500);
+    } catch { // where the clipboard is closed to pages, it is for the reader to copy
+      const field = build("input", { readonly: true, value: address, "aria-label": "Address of this view" });
+      button.replaceWith(field);
+      field.select();
     }
-    [source, x, y, w, h] = [canvas, 0, 0, nextW, nextH];
-  }
+  });
+  addEventListener("hashchange", read);
+  read();
+  let timer;
+  return () => {
+    clearTimeout(timer); // browsers refuse too many changes at once
+    timer = setTimeout(() => history.replaceState(null, "", hash()), 300);
+  };
 }
