@@ -22,9 +22,8 @@ def scaled(images: np.ndarray) -> np.ndarray:
 class Batches(keras.utils.PyDataset):
     """Feeds uint8 images to `fit`, `evaluate` and `predict`: each batch is gathered whole, then made float32.
 
-    The order of an epoch depends on `seed` and the number of the epoch alone, so that a training resumed at epoch `e`
-    with `initial_epoch=e` sees the same batches. Call `fit(..., shuffle=False)`: Keras's own shuffling, of the order
-    of the batches, knows nothing of that.
+    The order of an epoch depends on `seed` and the number of the epoch alone, so that a training resumed with
+    `initial_epoch=e` sees the same batches. Call `fit(..., shuffle=False)`, or Keras shuffles the batches once more.
 
     Args:
         images: `(N, height, width, channels)` uint8. Arrays of another type or rank serve too: signals

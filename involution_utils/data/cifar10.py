@@ -6,6 +6,7 @@ import itertools
 import os
 import pickletools
 import tarfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,18 +16,7 @@ import numpy as np
 
 from involution_utils import checks
 
-CIFAR10_CLASSES: tuple[str, ...] = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-)
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 ARCHIVE = "cifar-10-python.tar.gz"
 ARCHIVE_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
 MIRRORS = (
@@ -48,12 +38,11 @@ class DatasetError(RuntimeError):
     """A data set cannot be had; the message says what was tried, why it failed and what to do."""
 
 
-def find_cifar10(cache_dir: str | os.PathLike | None, strict: bool) -> tuple[tuple[np.ndarray, ...], str | None, str]:
-    """Load CIFAR-10 from the first source that serves.
+def find_cifar10(cache_dir: str | os.PathLike | None) -> tuple[tuple[np.ndarray, ...], str | None, str]:
+    """Load CIFAR-10 from the folder `CIFAR10_DIR`; where that is not set, from the first other source that serves.
 
     Args:
         cache_dir: As for `load_dataset`. A download is kept there; a file that is there already is never changed.
-        strict: Whether a folder `CIFAR10_DIR` that cannot be read is an error.
 
     Returns:
         `(x_train, y_train, x_test, y_test)`, what is known of the pixels, and the source, in a few words.
@@ -61,11 +50,12 @@ def find_cifar10(cache_dir: str | os.PathLike | None, strict: bool) -> tuple[tup
     Raises:
         DatasetError: No source serves.
     """
-    folder = os.environ.get("CIFAR10_DIR")
+    sources: dict[str, Callable] = {"cache": lambda: _read_archive(_read_cache(cache_file(cache_dir)))}
+    sources["Keras's cache"] = _read_keras_cache
     urls = os.environ.get("CIFAR10_URLS", "").replace(",", " ").split() or MIRRORS
-    sources = {"CIFAR10_DIR": lambda: _read_folder(Path(folder).expanduser())} if folder else {}
-    sources |= {"cache": lambda: _read_archive(read_cache(cache_dir)), "Keras's cache": _read_keras_cache}
     sources |= {url: partial(_fetch, url, cache_dir, min(TIMEOUT, TIMEOUTS / len(urls))) for url in urls}
+    if folder := os.environ.get("CIFAR10_DIR"):
+        sources = {"CIFAR10_DIR": lambda: _read_folder(Path(folder).expanduser())}
     tried = []
     for source, read in sources.items():
         try:
@@ -73,24 +63,15 @@ def find_cifar10(cache_dir: str | os.PathLike | None, strict: bool) -> tuple[tup
         except Exception as error:
             reason = "".join(filter(str.isprintable, str(error)))  # a server may send what controls a terminal
             tried.append(f"{source}: {reason or type(error).__name__}")
-            if source == "CIFAR10_DIR" and strict:
-                raise DatasetError(
-                    f"CIFAR-10 cannot be read from {folder} ({tried[-1]}).\n"
-                    f"Put the unpacked {FOLDER} there again, or unset CIFAR10_DIR to use the cache or a download."
-                ) from error
-        else:
-            for line in tried:
-                if not line.endswith("nothing there"):
-                    print(f"CIFAR-10 is not taken from {line}.")
-            return (
-                arrays,
-                pixels,
-                f"download from {urlsplit(source).hostname or 'a file'}" if source in urls else source,
-            )
+            continue
+        for line in tried:
+            if not line.endswith("nothing there"):
+                print(f"CIFAR-10 is not taken from {line}.")
+        return arrays, pixels, f"download from {urlsplit(source).hostname or 'a file'}" if source in urls else source
     raise DatasetError(
-        "CIFAR-10 cannot be had. Tried, in turn:\n  - " + "\n  - ".join(tried) + "\nWhat to do: connect to the "
-        f"internet and try again; or put the unpacked folder {FOLDER} on this machine and name it in the environment "
-        "variable CIFAR10_DIR; or name other mirrors in CIFAR10_URLS."
+        "CIFAR-10 cannot be had. Tried, in turn:\n  - " + "\n  - ".join(tried) + "\nWhat to do: name the unpacked "
+        f"folder {FOLDER} in the environment variable CIFAR10_DIR; or unset CIFAR10_DIR, connect to the internet and "
+        "try again; or name other mirrors in CIFAR10_URLS."
     )
 
 
@@ -107,7 +88,7 @@ def _fetch(url, cache_dir, timeout):
     """Download the archive, check it, read it and keep it, unless something is there already."""
     archive, path = _Archive(), cache_file(cache_dir)
     if urlsplit(url).scheme == "file":
-        archive.write(Path(url2pathname(urlsplit(url).path)).read_bytes())
+        archive.write(_read_file(Path(url2pathname(urlsplit(url).path)), MAX_ARCHIVE))
     else:
         checks.extra("pooch", "series")
         import pooch
@@ -115,11 +96,10 @@ def _fetch(url, cache_dir, timeout):
 
         try:
             pooch.HTTPDownloader(progressbar=True, chunk_size=2**14, timeout=timeout)(url, archive, None)
-        except requests.HTTPError as error:
-            raise ConnectionError(f"the server answered {error.response.status_code}") from error
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            late = "timed out" in str(error)
-            raise ConnectionError("no answer in time" if late else "the connection failed or broke off") from error
+        except requests.RequestException as error:
+            late = "no answer in time" if "timed out" in str(error) else "the connection failed or broke off"
+            answer = error.response is not None and f"the server answered {error.response.status_code}"
+            raise ConnectionError(answer or late) from error
     content = archive.getvalue()
     if hashlib.sha256(content).hexdigest() != ARCHIVE_SHA256:
         raise ValueError("these are not the bytes of the CIFAR-10 archive (its SHA-256 is wrong)")
@@ -141,22 +121,13 @@ def cache_file(cache_dir: str | os.PathLike | None) -> Path:
     return Path(cache_dir).expanduser() / ARCHIVE
 
 
-def read_cache(cache_dir: str | os.PathLike | None) -> bytes:
-    """Return our copy of the archive.
-
-    Raises:
-        FileNotFoundError: There is none.
-        ValueError: The file is damaged, or is not ours. It is not changed.
-    """
-    path = cache_file(cache_dir)
+def _read_cache(path):
+    """Return our copy of the archive; a file that is damaged, or is not ours, raises and is not changed."""
     if not os.path.lexists(path):
-        raise FileNotFoundError(f"{path}: nothing there")
-    content = path.read_bytes() if path.is_file() and path.stat().st_size <= MAX_ARCHIVE else b""
+        raise FileNotFoundError("nothing there")
+    content = _read_file(path, MAX_ARCHIVE)
     if hashlib.sha256(content).hexdigest() != ARCHIVE_SHA256:
-        raise ValueError(
-            f"{path} is damaged or another file: its SHA-256 is not that of the CIFAR-10 archive. It stays as it is; "
-            "remove it, and the next load downloads the archive again"
-        )
+        raise ValueError(f"{path} is damaged or another file (its SHA-256 is wrong); it stays as it is")
     return content
 
 
@@ -173,7 +144,12 @@ def _read_folder(folder):
     if not folder.is_dir():
         raise FileNotFoundError("there is no such folder")
     paths = (folder / name for name in BATCH_FILES if (folder / name).is_file())
-    return _assemble((path.name, path.read_bytes() if path.stat().st_size <= MAX_BATCH else b"") for path in paths)
+    return _assemble((path.name, _read_file(path, MAX_BATCH)) for path in paths)
+
+
+def _read_file(path, most):
+    """Return the content of a file; nothing if it is none, or holds more than `most` bytes."""
+    return path.read_bytes() if path.is_file() and path.stat().st_size <= most else b""
 
 
 def _read_keras_cache():

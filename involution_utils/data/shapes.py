@@ -39,15 +39,7 @@ SHAPES_TRAIN, SHAPES_TEST = 10_000, 2_000  # images
 
 
 def signed_distance(name: str, u: np.ndarray, v: np.ndarray, r: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return the distance to the edge, negative inside, of the figure `name`.
-
-    Args:
-        name: One of `SHAPES_CLASSES`.
-        u: Coordinate along the figure's horizontal axis, its center at 0.
-        v: Coordinate along its vertical axis. All arguments are in pixels and broadcast against each other.
-        r: Size of the figure, about half of its width.
-        w: Half of the width of its lines.
-    """
+    """Return the distance of `(u, v)` to the edge of figure `name`, negative inside; `r` is its size, `2w` its line."""
     return _DISTANCES[name](u, v, r, w)
 
 

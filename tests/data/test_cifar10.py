@@ -4,7 +4,6 @@ import hashlib
 import pickle
 import resource
 import signal
-import sys
 import threading
 import time
 
@@ -12,7 +11,6 @@ import pytest
 from small_cifar10 import ARCHIVE, BATCHES, ROWS, assert_good, contents, write_folder
 
 from involution_utils.data import DatasetError, cifar10
-from involution_utils.data.__main__ import main
 
 # ---- folders ---------------------------------------------------------------------------------------------------------
 
@@ -63,14 +61,13 @@ def test_damaged_cifar10_dir(load, tmp_path, monkeypatch, server, cache, capsys,
     else:
         (folder / "data_batch_3").write_bytes(broken(fault))
     monkeypatch.setenv("CIFAR10_DIR", str(tmp_path))
-    # "cifar10" uses no other data than the folder asked for ...
+    # No other CIFAR-10 is used than that of the folder asked for.
     with pytest.raises(DatasetError, match="data_batch_3") as caught:
         load(server.url + "/good")
     assert "unset CIFAR10_DIR" in str(caught.value)
-    assert not cache.exists()
-    # ... "auto" says so and goes on.
-    assert_good(load(server.url + "/good", name="auto"), "download from 127.0.0.1")
+    assert load(server.url + "/good", name="auto", train_size=20).name == "shapes"
     assert "data_batch_3" in capsys.readouterr().out
+    assert not cache.exists()
 
 
 @pytest.mark.parametrize(
@@ -121,6 +118,12 @@ def test_a_broken_mirror_is_named_and_the_next_one_serves(load, server, cache, m
     assert_good(load(), "cache")
 
 
+def test_where_shapes_stand_in_some_images_are_left_to_train_on(load, dead, monkeypatch):
+    monkeypatch.setattr(cifar10, "BATCH_ROWS", 10_000)
+    dataset = load(dead, name="auto", validation_size=20_000)
+    assert (dataset.name, len(dataset.x_train), len(dataset.x_validation)) == ("shapes", 5_000, 5_000)
+
+
 def test_auto_ends_with_shapes_and_says_why_before_long(load, dead, server, monkeypatch, capsys):
     monkeypatch.setattr(cifar10, "TIMEOUTS", 2.0)
     begin = time.monotonic()
@@ -135,53 +138,20 @@ def test_auto_ends_with_shapes_and_says_why_before_long(load, dead, server, monk
 # ---- the cache -------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def run(monkeypatch, cache, capsys):
-    """Run the command line; return what went wrong and what it printed."""
-
-    def call(*options):
-        monkeypatch.setattr(sys, "argv", ["data", "--cache-dir", str(cache), *options])
-        return main(), capsys.readouterr().out
-
-    return call
-
-
-def test_the_command_line_fetches_and_verifies(run, server, cache, monkeypatch):
-    failed, _ = run("--verify")
-    assert failed == f"{cache / cifar10.ARCHIVE}: nothing there"
-    assert "the connection failed" in run()[0]
-    monkeypatch.setenv("CIFAR10_URLS", server.url + "/good")
-    assert run()[0] is None
-    assert run("--verify") == (None, f"The cache is whole: {cache / cifar10.ARCHIVE}\n")
-    (cache / cifar10.ARCHIVE).write_bytes(ARCHIVE[:-1])
-    assert "is damaged or another file" in run("--verify")[0]
-
-
-def test_files_of_others_survive_everything(load, run, server, cache):
+def test_files_of_others_survive_everything(load, server, cache, capsys):
     """Also those of the names that the cache has, or once had."""
     cache.mkdir()
     for name in (cifar10.ARCHIVE, "cifar10.npz", "cifar10.json", ".cifar10-old.npz", ".cifar10-x/notes"):
         (cache / name).parent.mkdir(exist_ok=True)
         (cache / name).write_bytes(b"years of work")
     before = contents(cache)
-    assert "remove it" in run("--verify")[0]
     assert_good(load(server.url + "/good"), "download from 127.0.0.1")
-    assert run()[0] is None
+    assert f"{cifar10.ARCHIVE} is damaged or another file" in capsys.readouterr().out
     assert contents(cache) == before
     (cache / cifar10.ARCHIVE).unlink()
     assert_good(load(), "download from 127.0.0.1")
     assert_good(load(), "cache")
     assert contents(cache) == before | {cifar10.ARCHIVE: ARCHIVE}
-
-
-def test_a_damaged_cache_is_named_and_left(load, server, cache, capsys):
-    load(server.url + "/good")
-    damaged = bytearray(ARCHIVE)
-    damaged[len(damaged) // 2] ^= 1
-    (cache / cifar10.ARCHIVE).write_bytes(damaged)
-    assert_good(load(), "download from 127.0.0.1")
-    assert f"{cifar10.ARCHIVE} is damaged or another file" in capsys.readouterr().out
-    assert contents(cache) == {cifar10.ARCHIVE: bytes(damaged)}
 
 
 def test_a_cache_folder_that_cannot_be_written(load, server, cache, capsys):
