@@ -57,10 +57,10 @@ def lay_out(source):
 
 def write_microscope(path):
     """Write the microscope of the small RedNet that ships with the package."""
-    from involution_utils import load_trained, microscope
+    from involution_utils import load_pretrained, microscope
     from involution_utils.data.cifar10 import CIFAR10_CLASSES
 
-    network, names = load_trained("small_rednet"), microscope.PICTURE_NAMES
+    network, names = load_pretrained("small_rednet"), microscope.PICTURE_NAMES
     microscope.page(network, microscope.pictures(), path, class_names=CIFAR10_CLASSES, image_names=names)
 
 

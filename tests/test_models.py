@@ -110,6 +110,7 @@ def test_the_small_rednet_is_a_third_of_the_cnn():
         ({"operator": "static", "group_channels": 32}, "`group_channels` must be a divisor of 80"),
         ({"normalization": "layer"}, '`normalization` must be "batch" or "none"'),
         ({"kernel_size": 0}, "`kernel_size` must be a whole number of at least 1"),
+        ({"kernel_generator": "context"}, "`kernel_generator` must be a function that makes a kernel generator"),
     ],
 )
 def test_a_small_rednet_refuses(arguments, words):

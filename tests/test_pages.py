@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import involution_utils as package
-from involution_utils.models.kernel_generators import KERNEL_GENERATORS
 from lab import labels
 
 
@@ -87,20 +86,6 @@ def alike(first, second):
     second.set_weights(values)
 
 
-@pytest.mark.parametrize("name", KERNEL_GENERATORS)
-def test_the_generators_are_those_of_the_page(name, page):
-    images = np.random.default_rng(1).normal(size=(2, 7, 10, 8)).astype("float32")
-    settings = {"strides": 2, "groups": 2, "reduction_ratio": 3}
-    ours, theirs = KERNEL_GENERATORS[name](3, **settings), page[name.capitalize()](3, **settings)
-    ours(images), theirs(images)
-    alike(ours, theirs)
-    np.testing.assert_allclose(ours(images), theirs(images), atol=1e-5)
-    copy = type(ours).from_config(ours.get_config())
-    copy(images)
-    alike(ours, copy)
-    np.testing.assert_array_equal(ours(images), copy(images))
-
-
 def test_the_default_generator_is_that_of_the_page(page):
     images = np.random.default_rng(1).normal(size=(2, 7, 10, 8)).astype("float32")
     ours = package.Involution2D(3, use_bias=False)
@@ -109,15 +94,6 @@ def test_the_default_generator_is_that_of_the_page(page):
     for name in ("reduce", "normalize", "span"):
         alike(getattr(ours.kernel_generator, name), getattr(theirs.kernel_generator, name))
     np.testing.assert_allclose(ours(images), theirs(images), atol=1e-4)
-
-
-def test_a_network_takes_a_generator_by_its_name(tmp_path):
-    model = package.small_rednet(kernel_generator="position", group_channels=8, width=0.5)
-    model.save(tmp_path / "model.keras")
-    images = np.random.default_rng(0).random((2, 32, 32, 3), "float32")
-    np.testing.assert_allclose(keras.models.load_model(tmp_path / "model.keras")(images), model(images), atol=1e-5)
-    with pytest.raises(ValueError, match='"context", "position" or "mixture"'):
-        package.small_rednet(kernel_generator="contex")
 
 
 @pytest.mark.parametrize("operator", ["involution", "depthwise"])

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from importlib import resources
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from involution_utils.layers import Involution2D
 from involution_utils.models.paddle_weights import read_pdparams
 
 PRETRAINED = ("involution_classifier", "small_rednet")
+ASSETS = Path(__file__).parents[1] / "assets"
 
 
 def load_official_weights(model: keras.Model, path: str | PathLike) -> None:
@@ -103,7 +103,7 @@ def load_pretrained(name: str) -> keras.Model:
     Raises:
         ParameterError: If there is no such model.
     """
-    return _load_from(_shipped(name), name)[0]
+    return _load(ASSETS, checks.choice("name", name, PRETRAINED))[0]
 
 
 def load_trained(
@@ -116,8 +116,7 @@ def load_trained(
     Args:
         name: As in `load_pretrained`.
         output_dir: The folder that notebook 03 wrote to; None for the model that ships.
-        dataset: Name of the data set that the model is to be used on, `"cifar10"` or `"shapes"`; None if that does not
-            matter.
+        dataset: Name of the data set that the model is to be used on; None if that does not matter.
 
     Returns:
         The model, and the record of its own training as a dict: `dataset`, `train_images`, `epochs`, `test_accuracy`,
@@ -126,10 +125,11 @@ def load_trained(
     Raises:
         ParameterError: If there is no such model.
     """
-    folder, whose = _shipped(name), "ships with the package"
+    checks.choice("name", name, PRETRAINED)
+    folder, whose = ASSETS, "ships with the package"
     if output_dir is not None and (Path(output_dir).expanduser() / f"{name}.keras").exists():
         folder, whose = Path(output_dir).expanduser(), "trained by notebook 03"
-    model, record = _load_from(folder, name)
+    model, record = _load(folder, name)
     trained_on = record.get("dataset")
     if not record:
         whose += "; it has no record beside it that tells how"
@@ -139,17 +139,9 @@ def load_trained(
     return model, record
 
 
-def _shipped(name):
-    checks.choice("name", name, PRETRAINED)
-    return resources.files("involution_utils") / "assets"
-
-
-def _load_from(folder, name):
+def _load(folder, name):
     """Return model `name` of `folder` and the record beside it; an empty one if there is none of such a model."""
-    with resources.as_file(folder / f"{name}.keras") as path:
-        model = keras.saving.load_model(path)
-    try:
-        record = json.loads((folder / f"{name}.json").read_text())
-    except (OSError, ValueError, RecursionError):
-        record = None
+    model, record = keras.saving.load_model(folder / f"{name}.keras"), None
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        record = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     return model, record if isinstance(record, dict) and record.get("model") == name else {}

@@ -8,7 +8,6 @@ from keras import layers, ops
 
 from involution_utils import checks
 from involution_utils.layers import AttentionKernelGenerator, Involution2D, KernelGenerator
-from involution_utils.models.kernel_generators import KERNEL_GENERATORS
 
 OPERATORS = checks.OPERATORS
 NORMALIZATIONS = ("batch", "none")
@@ -62,7 +61,7 @@ def small_rednet(
     reduction_ratio: int = 4,
     normalization: str = "batch",
     start_as_mean: bool = False,
-    kernel_generator: Callable[..., layers.Layer] | str | None = None,
+    kernel_generator: Callable[..., layers.Layer] | None = None,
 ) -> keras.Model:
     """Build a RedNet for images of 32x32 pixels, or the same network with another spatial operator in its place.
 
@@ -101,8 +100,8 @@ def small_rednet(
     checks.whole_number("group_channels", group_channels)
     checks.whole_number("reduction_ratio", reduction_ratio)
     width = checks.number("width", width, 0.1)
-    if isinstance(kernel_generator, str):
-        kernel_generator = KERNEL_GENERATORS[checks.choice("kernel_generator", kernel_generator, KERNEL_GENERATORS)]
+    if not (kernel_generator is None or callable(kernel_generator)):
+        raise checks.error("kernel_generator", "a function that makes a kernel generator", kernel_generator)
 
     def spatial(channels, strides, name):
         settings = {"strides": strides, "padding": "same", "name": name}
