@@ -45,11 +45,6 @@ def multiply_adds(model: keras.Model) -> int:
     return total
 
 
-def involutions(model: keras.Model) -> list[Involution2D]:
-    """Return the involutions of `model`, in their order."""
-    return [layer for layer in model.layers if isinstance(layer, Involution2D)]
-
-
 def layer_kernels(model: keras.Model, images: np.ndarray, batch_size: int = 100) -> dict[str, np.ndarray]:
     """Compute the kernels that each involution of a functional model makes for `images`.
 
@@ -61,7 +56,7 @@ def layer_kernels(model: keras.Model, images: np.ndarray, batch_size: int = 100)
     Returns:
         A dict from the name of each `Involution2D` to its kernels, an array `(N, H', W', K_h, K_w, G)`.
     """
-    found = involutions(model)
+    found = [layer for layer in model.layers if isinstance(layer, Involution2D)]
     if not found:
         return {}
     seen = keras.Model(model.inputs[0], {layer.name: layer.input for layer in found})
@@ -69,10 +64,9 @@ def layer_kernels(model: keras.Model, images: np.ndarray, batch_size: int = 100)
     for start in range(0, len(images), batch_size):
         features = seen(ops.convert_to_tensor(images[start : start + batch_size], "float32"))
         for layer in found:
-            inputs = features[layer.name]
-            if layer.data_format == "channels_first":
-                inputs = ops.transpose(inputs, (0, 2, 3, 1))
-            flat = ops.convert_to_numpy(layer.kernel_generator(inputs))  # (N, H', W', K_h * K_w * G)
+            inputs, first = features[layer.name], layer.data_format == "channels_first"
+            flat = layer.kernel_generator(ops.transpose(inputs, (0, 2, 3, 1)) if first else inputs)
+            flat = ops.convert_to_numpy(flat)  # (N, H', W', K_h * K_w * G)
             made[layer.name].append(flat.reshape(*flat.shape[:-1], *layer.kernel_size, layer.groups))
     return {name: np.concatenate(parts) for name, parts in made.items()}
 
@@ -213,7 +207,7 @@ def lesioned(
         ParameterError: If `lesion` or a name is unknown, or images are missing.
     """
     checks.choice("lesion", lesion, LESIONS)
-    known = [layer.name for layer in involutions(model)]
+    known = [layer.name for layer in model.layers if isinstance(layer, Involution2D)]
     names = set(known if names is None else names)
     checks.names(names, known, "involution")
     means = {}
@@ -228,8 +222,7 @@ def lesioned(
         if layer.name in names:
             inner = layer.kernel_generator
             inner = type(inner).from_config(inner.get_config())
-            altered = LesionedGenerator(inner, lesion, means.get(layer.name), seed, name="lesioned")
-            config["kernel_generator"] = keras.saving.serialize_keras_object(altered)
+            config["kernel_generator"] = LesionedGenerator(inner, lesion, means.get(layer.name), seed, name="lesioned")
         return type(layer).from_config(config)
 
     changed = keras.models.clone_model(model, clone_function=copy)
@@ -245,13 +238,12 @@ def reestimate_normalization(model: keras.Model, images: np.ndarray, batch_size:
         images: `(N, height, width, channels)` in [0, 1], N a multiple of `batch_size` or less than it.
         batch_size: Images per forward pass.
     """
-    found = list(_normalizations(model))
-    momenta = [layer.momentum for layer in found]
+    momenta = {layer: layer.momentum for layer in _normalizations(model)}
     for number, start in enumerate(range(0, len(images), batch_size)):
-        for layer in found:
+        for layer in momenta:
             layer.momentum = number / (number + 1)  # so that the moving average is the mean of the batches so far
         model(ops.convert_to_tensor(images[start : start + batch_size], "float32"), training=True)
-    for layer, momentum in zip(found, momenta, strict=True):
+    for layer, momentum in momenta.items():
         layer.momentum = momentum
 
 

@@ -33,11 +33,10 @@ def _odd(name: str, value: Any) -> int:
     return int(value)
 
 
-def _divisor(name: str, value: Any, of: tuple[int, ...] = (32, 64, 80)) -> int:
+def _divisor(name: str, value: Any) -> int:
     """Check `group_channels`: the channels of every involution of `small_rednet` are divided into groups."""
-    if not checks.is_whole_number(value) or value < 1 or any(channels % value for channels in of):
-        *others, last = of
-        raise checks.error(name, f"a whole number that divides {', '.join(map(str, others))} and {last}", value)
+    if not checks.is_whole_number(value) or value < 1 or any(channels % value for channels in (32, 64, 80)):
+        raise checks.error(name, "a whole number that divides 32, 64 and 80", value)
     return int(value)
 
 
@@ -65,8 +64,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
 def check_parameters(**parameters: Any) -> None:
     """Check all parameters of a notebook before anything long begins.
 
-    Called in a notebook, it also reads the cell in which papermill sets parameters: a name there that is not among
-    `parameters` is misspelt.
+    In a notebook it also reads the cell in which papermill sets parameters, where a name may be misspelt.
 
     Args:
         **parameters: every parameter that the notebook declares, by its name; `CHECKS` holds what each may be.
@@ -93,11 +91,11 @@ def declared_parameters(notebook: str | os.PathLike) -> dict[str, Any]:
     try:
         cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
         sources = ["".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", ())]
-        return {name: value for source in sources for name, value in _assignments(source).items()}
-    except (OSError, ValueError, SyntaxError, KeyError, TypeError):
-        raise checks.error(
-            "notebook", "a notebook file (.ipynb) with plain values as parameters", str(notebook)
-        ) from None
+        assignments = ast.parse("\n".join(sources)).body
+        return {one.targets[0].id: ast.literal_eval(one.value) for one in assignments}  # type: ignore[attr-defined]
+    except (OSError, ValueError, SyntaxError, KeyError, TypeError, AttributeError):
+        expected = "a notebook file (.ipynb) with plain values as parameters"
+        raise checks.error("notebook", expected, str(notebook)) from None
 
 
 def check_overrides(notebook: str | os.PathLike, parameters: Mapping[str, Any]) -> None:
@@ -112,7 +110,7 @@ def check_overrides(notebook: str | os.PathLike, parameters: Mapping[str, Any]) 
     """
     declared = declared_parameters(notebook)
     checks.names(parameters, declared, "parameter")
-    _check_values({**declared, **parameters})
+    _check_values(declared | dict(parameters))
 
 
 def _injected_names() -> list[str]:
@@ -121,15 +119,3 @@ def _injected_names() -> list[str]:
     shell = ipython and ipython.get_ipython()
     cells = [cell for cell in (shell.user_ns.get("In", []) if shell else []) if cell.startswith("# Parameters\n")]
     return re.findall(r"^(\w+) = ", cells[-1], re.MULTILINE) if cells else []
-
-
-def _assignments(source: str) -> dict[str, Any]:
-    """Return what a cell of nothing but `name = plain value` assigns; raise a `ValueError` for any other cell."""
-    assigned = {}
-    for statement in ast.parse(source).body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                assigned[name] = ast.literal_eval(value)
-            case _:
-                raise ValueError("not an assignment of a plain value")
-    return assigned

@@ -72,23 +72,19 @@ def read_rows(name: str, folder: str | os.PathLike = RESULTS) -> list[dict[str, 
     Raises:
         ParameterError: If a line is damaged.
     """
-    path = Path(folder) / f"{name}.jsonl"
-    if not path.is_file():
-        return []
-    *lines, last = path.read_bytes().split(b"\n")
+    path, rows = Path(folder) / f"{name}.jsonl", []
+    *lines, last = path.read_bytes().split(b"\n") if path.is_file() else [b""]
     if last:
         print(f"{path}: the last line is unfinished and left out", file=sys.stderr)
-    return [_row(line, name, f"line {number} of {path}") for number, line in enumerate(lines, start=1)]
-
-
-def _row(line, name, place):
-    try:
-        row = json.loads(line)
-        if row["experiment"] != name or not isinstance(row["name"], str):
-            raise ValueError(f"it is no run of {name}")
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise checks.ParameterError(f"{place} is damaged ({error!r:.200}); remove it to make that run anew") from None
-    return row
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(json.loads(line))
+            if rows[-1]["experiment"] != name or not isinstance(rows[-1]["name"], str):
+                raise ValueError(f"it is no run of {name}")
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            problem = f"line {number} of {path} is damaged ({error!r:.200}); remove it to make that run anew"
+            raise checks.ParameterError(problem) from None
+    return rows
 
 
 def record(

@@ -30,28 +30,27 @@ def train(
 ) -> dict[str, list[float]]:
     """Compile `model` and fit it to `dataset`.
 
-    The loss is sparse categorical cross-entropy from logits. `seed` fixes the order of the images in every epoch; the
-    initial weights are fixed earlier, by `keras.utils.set_random_seed` before the model is built. It
-    validates on the held-out images if `dataset` has any, else on the test images, as in the original experiment.
+    It validates on the held-out images if `dataset` has any, else on the test images, as in the original experiment.
 
     Args:
         model: A built Keras model from images in [0, 1] to logits.
         dataset: The images and labels.
         epochs: Passes over the training images, at least 1.
         batch_size: Images per batch; the last batch of an epoch may be smaller.
-        seed: A whole number, at least 0.
-        optimizer: As for `model.compile`; the default is Adam at its default rate. `cosine_adamw` makes another.
+        seed: Fixes the order of the images in every epoch. The initial weights are fixed earlier, by
+            `keras.utils.set_random_seed` before the model is built.
+        optimizer: As for `model.compile`.
         augment: Whether to mirror and shift the training images at random, as `Batches` does.
-        resume_dir: A folder for one file with the state after each epoch: called again with the same arguments after
-            an interruption, `train` goes on from there. The file is removed at the end. None keeps no state.
+        resume_dir: A folder for one file with the state after each epoch, removed at the end: called again with the
+            same arguments after an interruption, `train` goes on from there. None keeps no state.
         verbose: 1 shows a progress bar, 0 nothing.
 
     Returns:
         A dict of lists with one number per epoch: loss, accuracy, val_loss, val_accuracy, and seconds, its duration.
 
     Raises:
-        ParameterError: A ValueError, if epochs, batch_size or seed is not a whole number in its range, a batch does
-            not divide among the devices of a `keras.distribution.DataParallel`, or the state is damaged.
+        ParameterError: If epochs, batch_size or seed is not a whole number in its range, a batch does not divide among
+            the devices of a `keras.distribution.DataParallel`, or the state is damaged.
     """
     epochs, batch_size = checks.whole_number("epochs", epochs), checks.whole_number("batch_size", batch_size)
     seed = checks.seed(seed)

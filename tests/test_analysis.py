@@ -169,7 +169,7 @@ def test_lesioned_kernels_are_what_the_name_says(network, lesion):
     np.testing.assert_allclose(after, expected, atol=1e-5)
 
 
-def test_a_lesion_changes_the_named_layer_alone_and_not_the_model_itself(network):
+def test_a_lesion_changes_the_named_layer_alone_and_not_the_model_itself(network, tmp_path):
     before = np.array(network(IMAGES))
     changed = lesioned(network, "image_mean", names=["block_4_involution"])
     kernels, made = layer_kernels(network, IMAGES), layer_kernels(changed, IMAGES)
@@ -177,6 +177,8 @@ def test_a_lesion_changes_the_named_layer_alone_and_not_the_model_itself(network
     assert np.ptp(made["block_4_involution"], axis=(1, 2)).max() < 1e-6 < np.ptp(kernels["block_4_involution"])
     np.testing.assert_array_equal(network(IMAGES), before)
     assert not np.allclose(changed(IMAGES), before)
+    changed.save(tmp_path / "lesioned.keras")
+    np.testing.assert_allclose(keras.saving.load_model(tmp_path / "lesioned.keras")(IMAGES), changed(IMAGES), atol=1e-5)
 
 
 def test_lesions_of_unknown_names_are_refused(network):
