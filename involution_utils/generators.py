@@ -1,7 +1,5 @@
 """What makes the kernels of an involution over 1 to 3 spatial axes: `KernelGenerator`, `AttentionKernelGenerator`."""
 
-import inspect
-import weakref
 from typing import Any
 
 import keras
@@ -9,49 +7,15 @@ from keras import ops
 
 from involution_utils import checks
 from involution_utils.ops import flat_window_products
-from involution_utils.window import MAX_RANK, Window, check_input_shape, is_known, window
+from involution_utils.window import Window, check_input_shape, is_known, window
 
-_STANDALONE = {"kernel_size": 7, "strides": 1, "groups": 1, "dilation_rate": 1, "padding": "same"}
-# From a generator or normalization layer to a reference to whose it is.
-_owners: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+_DEFAULTS = {"kernel_size": 7, "strides": 1, "groups": 1, "dilation_rate": 1, "padding": "same"}
 
 
-class _Generator(keras.layers.Layer):
-    """Its window: the layer's that it belongs to, or of its own; its shapes."""
+class Windowed(keras.layers.Layer):
+    """A layer with a `window`, whose parts are attributes too."""
 
-    def __init__(self, kernel_size, strides, groups, reduction_ratio, dilation_rate, padding, **kwargs):
-        super().__init__(**kwargs)
-        given = {
-            "kernel_size": kernel_size,
-            "strides": strides,
-            "groups": groups,
-            "dilation_rate": dilation_rate,
-            "padding": padding,
-        }
-        self._given = {name: value for name, value in given.items() if value is not None}
-        self._window = None
-        self._check_given()
-        self.reduction_ratio = checks.whole_number("reduction_ratio", reduction_ratio)
-
-    def _check_given(self):
-        """Raise the error of a wrong argument now, though how many spatial axes there are may be known later alone."""
-        ranks = range(1, MAX_RANK + 1)
-        for name, value in self._given.items():
-            problems = []
-            for rank in ranks:
-                try:
-                    window(**_STANDALONE | {name: value}, rank=rank)
-                except checks.ParameterError as problem:
-                    problems.append(problem)
-            if len(problems) == len(ranks):
-                raise problems[1]  # in two dimensions
-
-    @property
-    def window(self) -> Window:
-        """The window that the kernels are for; known once the generator is built or belongs to a layer."""
-        if self._window is None:
-            raise AttributeError(f"the window of {self.name} is not known before it is built or belongs to a layer")
-        return self._window
+    window: Window | None = None
 
     kernel_size = property(lambda self: self.window.kernel_size, doc="The size of the kernels per spatial axis.")
     strides = property(lambda self: self.window.strides, doc="The step between positions per spatial axis.")
@@ -59,37 +23,47 @@ class _Generator(keras.layers.Layer):
     dilation_rate = property(lambda self: self.window.dilation_rate, doc="The step between taps per spatial axis.")
     padding = property(lambda self: self.window.padding, doc='"same", "valid" or (before, after) per spatial axis.')
 
-    def take_window(self, new: Window, layer: str) -> None:
-        """Make kernels for the window of `layer` from now on.
 
-        Raises:
-            ParameterError: if an argument of this generator, or what it was built for, says otherwise.
-        """
-        given = window(**new._asdict() | self._given, rank=new.rank) if self._window is None else self._window
-        for name in new._fields:
-            if getattr(given, name) != getattr(new, name):
-                raise checks.ParameterError(
-                    f"`{name}` of `kernel_generator` must be that of layer {layer}, {getattr(new, name)!r}: leave "
-                    f"it out to take it from the layer. Received: {name}={getattr(given, name)!r}"
-                )
-        self._window = new
+class Generator(Windowed):
+    """A kernel generator; before it is built, its layer sets `window`. Without a layer, its arguments say it."""
+
+    def __init__(
+        self,
+        kernel_size: Any = None,
+        *,
+        strides: Any = None,
+        groups: Any = None,
+        dilation_rate: Any = None,
+        padding: Any = None,
+        reduction_ratio: int = 4,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        arguments = zip(Window._fields, (kernel_size, strides, dilation_rate, padding, groups), strict=True)
+        self.given = {name: value for name, value in arguments if value is not None}
+        ranks = [len(value) for value in self.given.values() if isinstance(value, tuple | list)]
+        self.window_of_rank(ranks[0] if ranks else 2)  # refuses what is wrong in itself
+        self.reduction_ratio = checks.whole_number("reduction_ratio", reduction_ratio)
+
+    def window_of_rank(self, rank: int) -> Window:
+        """Return the window of this generator: the layer's that it belongs to, or of its arguments over `rank` axes."""
+        return self.window or window(**_DEFAULTS | self.given, rank=rank)
+
+    def window_in(self, owner: Window) -> Window:
+        """Return the window of this generator, where what its arguments leave open is that of `owner`."""
+        return self.window or window(**owner._asdict() | self.given, rank=owner.rank)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Settle the window and make what averages the blocks of one stride; no weights."""
-        rank = len(input_shape) - 2
-        if self._window is None and 1 <= rank <= MAX_RANK:
-            self._window = window(**_STANDALONE | self._given, rank=rank)
-        self._check_input_shape(input_shape)
+        check_input_shape(input_shape, self.window and self.window.rank, f"of layer {self.name} ")
+        self.window = self.window_of_rank(len(input_shape) - 2)
         self.pool = self._layer_of_rank("AveragePooling", self.strides, padding="same", name="pool")
-        if rank == 3:  # on a CPU TensorFlow averages volumes of few types
+        if self.window.rank == 3:  # on a CPU TensorFlow averages volumes of few types
             self.pool.dtype_policy = "float32"
 
     def _layer_of_rank(self, kind, *arguments, **settings):
         layer = getattr(keras.layers, f"{kind}{self.window.rank}D")
         return layer(*arguments, data_format="channels_last", dtype=self.dtype_policy, **settings)
-
-    def _check_input_shape(self, shape):
-        check_input_shape(shape, self._window.rank if self._window else None, f"of layer {self.name} ")
 
     def _middles(self, inputs):
         """Return the mean of the block in the middle of every window."""
@@ -110,9 +84,9 @@ class _Generator(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the flat kernels for inputs of `input_shape`."""
-        self._check_input_shape(input_shape)
-        shape = self._window or window(**_STANDALONE | self._given, rank=len(input_shape) - 2)
-        return (input_shape[0], *shape.output_sizes(tuple(input_shape[1:-1])), shape.values)
+        check_input_shape(input_shape, self.window and self.window.rank, f"of layer {self.name} ")
+        found = self.window_of_rank(len(input_shape) - 2)
+        return (input_shape[0], *found.output_sizes(tuple(input_shape[1:-1])), found.values)
 
     def compute_output_spec(self, inputs):
         """Return the shape and dtype of the flat kernels for symbolic `inputs`."""
@@ -120,33 +94,27 @@ class _Generator(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this layer again."""
-        settled = self._given if self._window is None else self._window._asdict()
+        settled = self.window._asdict() if self.window else self.given
         return super().get_config() | settled | {"reduction_ratio": self.reduction_ratio}
 
 
 @keras.saving.register_keras_serializable("involution_utils")
-class KernelGenerator(_Generator):
+class KernelGenerator(Generator):
     """Makes one kernel per position and group out of the values there, as in section 3.2 of the paper.
 
     A 1 x 1 convolution reduces the channels, normalization and ReLU follow, and a second 1 x 1 convolution spans
     the values of the kernels. With strides, blocks of one stride are averaged first: the kernel of a position comes
     from the block that holds the middle of its window.
 
-    The number of spatial axes, 1, 2 or 3, is that of the layer or the input. The window (kernel size, strides, groups,
-    dilation and padding) is that of the layer that the generator is given to. A generator without a layer has the
-    window of its arguments.
+    The number of spatial axes, 1, 2 or 3, is that of the layer or the input.
 
     Args:
-        kernel_size: positive integer or one per spatial axis; without a layer, 7 by default. All other arguments are
-            given by keyword.
-        strides: positive integer or one per spatial axis, the step from one position of the output to the next.
-        groups: positive integer, how many kernels each position gets; every one serves an equal share of the channels.
+        kernel_size, strides, groups, dilation_rate, padding: as those of `Involution2D`, by default the layer's that
+            the generator is given to; without a layer 7, 1, 1, 1 and `"same"`. All but the first are given by keyword.
         reduction_ratio: positive integer, the first convolution leaves `channels // reduction_ratio` channels, at least
             one.
         hidden_channels: positive integer, the number of channels between the convolutions; overrides
             `reduction_ratio`.
-        dilation_rate: positive integer or one per spatial axis, the step from one tap of a kernel to the next.
-        padding: `"same"`, `"valid"` or a pair `(before, after)` per spatial axis.
         use_bias: whether the first convolution has a bias (the Keras example has it, the paper's code does not).
         normalization: `"batch"`, `None` or a Keras layer, applied between the convolutions.
         span_bias_initializer: initializer of the second convolution's bias, the kernels to start from: with
@@ -165,29 +133,22 @@ class KernelGenerator(_Generator):
     def __init__(
         self,
         kernel_size: int | tuple[int, ...] | None = None,
-        *positional: Any,
-        strides: int | tuple[int, ...] | None = None,
-        groups: int | None = None,
-        reduction_ratio: int = 4,
+        *,
         hidden_channels: int | None = None,
-        dilation_rate: int | tuple[int, ...] | None = None,
-        padding: str | tuple[tuple[int, int], ...] | None = None,
         use_bias: bool = True,
         normalization: Any = "batch",
         span_bias_initializer: Any = "zeros",
         **kwargs: Any,
     ):
-        refuse_positional(type(self), positional)
-        super().__init__(kernel_size, strides, groups, reduction_ratio, dilation_rate, padding, **kwargs)
+        super().__init__(kernel_size, **kwargs)
         if hidden_channels is not None:
             hidden_channels = checks.whole_number("hidden_channels", hidden_channels)
         self.hidden_channels = hidden_channels
         self.use_bias = checks.boolean("use_bias", use_bias)
         if isinstance(normalization, dict):
             normalization = keras.saving.deserialize_keras_object(normalization)
-        if isinstance(normalization, keras.layers.Layer):
-            own(self, normalization, "normalization")
-        elif normalization is not None and not (isinstance(normalization, str) and normalization == "batch"):
+        batch = isinstance(normalization, str) and normalization == "batch"
+        if not batch and not isinstance(normalization, keras.layers.Layer | None):
             raise checks.error("normalization", '"batch", None or a Keras layer', normalization)
         self.normalization = normalization
         self.span_bias_initializer = keras.initializers.get(span_bias_initializer)
@@ -205,8 +166,10 @@ class KernelGenerator(_Generator):
 
         self.reduce.build(input_shape)
         hidden_shape = (*input_shape[:-1], hidden)
-        if self.normalize is not None and not self.normalize.built:
-            self.normalize.build(hidden_shape)
+        if self.normalize is not None:
+            check_own(self.normalize, "normalization")
+            if not self.normalize.built:
+                self.normalize.build(hidden_shape)
         self.span.build(hidden_shape)
 
     def call(self, inputs: Any) -> Any:
@@ -229,7 +192,7 @@ class KernelGenerator(_Generator):
 
 
 @keras.saving.register_keras_serializable("involution_utils")
-class AttentionKernelGenerator(_Generator):
+class AttentionKernelGenerator(Generator):
     """Makes the kernels of local self-attention: softmax(query . key) over the window, an involution too.
 
     Two 1 x 1 convolutions without bias make queries and keys; each group is a head. The weight of a tap is the softmax,
@@ -237,19 +200,11 @@ class AttentionKernelGenerator(_Generator):
     root of the channels of a head, plus a learned bias of the tap (relative position). Unlike those of a
     `KernelGenerator`, a kernel depends on all positions of its window, its values are positive and add up to one.
 
-    The number of spatial axes and the window are those of the layer that the generator is given to, as for
-    `KernelGenerator`.
-
     Args:
-        kernel_size: positive integer or one per spatial axis; without a layer, 7 by default. All other arguments are
-            given by keyword.
-        strides: positive integer or one per spatial axis; the query of a position is that of the mean of the block in
-            the middle of its window.
-        groups: positive integer, the number of heads.
+        kernel_size, strides, groups, dilation_rate, padding: as for `KernelGenerator`; with strides, the query of a
+            position is that of the mean of the block in the middle of its window.
         reduction_ratio: positive integer, queries and keys have `channels // reduction_ratio` channels in all, rounded
             down to a multiple of `groups`, and at least one per head.
-        dilation_rate: positive integer or one per spatial axis, the step from one tap of a kernel to the next.
-        padding: `"same"`, `"valid"` or a pair `(before, after)` per spatial axis.
         use_position_bias: whether a bias per tap and head is learned; it starts at zero.
         **kwargs: arguments of every Keras layer, such as `name` and `dtype`.
 
@@ -263,19 +218,9 @@ class AttentionKernelGenerator(_Generator):
     """
 
     def __init__(
-        self,
-        kernel_size: int | tuple[int, ...] | None = None,
-        *positional: Any,
-        strides: int | tuple[int, ...] | None = None,
-        groups: int | None = None,
-        reduction_ratio: int = 4,
-        dilation_rate: int | tuple[int, ...] | None = None,
-        padding: str | tuple[tuple[int, int], ...] | None = None,
-        use_position_bias: bool = True,
-        **kwargs: Any,
+        self, kernel_size: int | tuple[int, ...] | None = None, *, use_position_bias: bool = True, **kwargs: Any
     ):
-        refuse_positional(type(self), positional)
-        super().__init__(kernel_size, strides, groups, reduction_ratio, dilation_rate, padding, **kwargs)
+        super().__init__(kernel_size, **kwargs)
         self.use_position_bias = checks.boolean("use_position_bias", use_position_bias)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -320,37 +265,12 @@ class AttentionKernelGenerator(_Generator):
         return super().get_config() | {"use_position_bias": self.use_position_bias}
 
 
-def is_generator(layer: Any) -> bool:
-    """Whether `layer` is one of this module, which takes its window from its layer."""
-    return isinstance(layer, _Generator)
+def check_own(layer: Any, name: str) -> None:
+    """Raise a `ParameterError` if `layer`, the argument `name`, was built inside another layer already.
 
-
-def refuse_positional(kind: type, positional: tuple) -> None:
-    """Raise a `ParameterError` that lists the arguments of layer `kind` if some but the first came by position."""
-    if positional:
-        known = inspect.signature(kind).parameters.values()
-        named = [one.name for one in known if one.kind is one.KEYWORD_ONLY]
-        hint = (
-            " An involution keeps the number of channels: there are no `filters`."
-            if "Involution" in kind.__name__
-            else ""
-        )
-        raise checks.ParameterError(
-            f"`kernel_size` must be the only argument of {kind.__name__} without a name; by name there are "
-            f"{', '.join(named)}.{hint} Received: {', '.join(map(repr, positional))} after kernel_size"
-        )
-
-
-def own(owner: Any, layer: Any, name: str) -> None:
-    """Note that `layer` belongs to `owner` alone, as its argument `name`.
-
-    Raises:
-        ParameterError: if it belongs to another layer already: Keras would save it, but could not load it.
+    Keras would save two layers that share a third inside them, but could not load them.
     """
-    earlier = _owners.get(layer, lambda: None)()
-    theirs: Any = getattr(earlier, name, None)
-    if earlier is not None and earlier is not owner and theirs is layer:
+    if layer.built and "/" in (layer.path or ""):
         raise checks.ParameterError(
-            f"`{name}` must be a layer of its own. Received: {layer.name}, which is the {name} of {earlier.name} too"
+            f"`{name}` must be a layer of its own. Received: {layer.name}, used in {layer.path}"
         )
-    _owners[layer] = weakref.ref(owner)

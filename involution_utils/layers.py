@@ -6,20 +6,14 @@ import keras
 from keras import ops
 
 from involution_utils import checks
-from involution_utils.generators import (
-    AttentionKernelGenerator,
-    KernelGenerator,
-    is_generator,
-    own,
-    refuse_positional,
-)
+from involution_utils.generators import AttentionKernelGenerator, Generator, KernelGenerator, Windowed, check_own
 from involution_utils.ops import involution_of_flat_kernels
 from involution_utils.window import check_data_format, check_floating, check_input_shape, fits, window
 
 __all__ = ["AttentionKernelGenerator", "Involution1D", "Involution2D", "Involution3D", "KernelGenerator"]
 
 
-class _Involution(keras.layers.Layer):
+class _Involution(Windowed):
     """Involution over as many spatial axes as `rank` says."""
 
     rank: int
@@ -27,7 +21,7 @@ class _Involution(keras.layers.Layer):
     def __init__(
         self,
         kernel_size: int | tuple[int, ...] = 7,
-        *positional: Any,
+        *,
         strides: int | tuple[int, ...] = 1,
         groups: int = 1,
         reduction_ratio: int = 4,
@@ -38,7 +32,6 @@ class _Involution(keras.layers.Layer):
         data_format: str | None = None,
         **kwargs: Any,
     ):
-        refuse_positional(type(self), positional)
         super().__init__(**kwargs)
         self.window = window(kernel_size, strides, dilation_rate, padding, groups, self.rank)
         self.reduction_ratio = checks.whole_number("reduction_ratio", reduction_ratio)
@@ -53,16 +46,7 @@ class _Involution(keras.layers.Layer):
             kernel_generator = KernelGenerator(
                 reduction_ratio=reduction_ratio, use_bias=use_bias, dtype=self.dtype_policy, name="kernel_generator"
             )
-        own(self, kernel_generator, "kernel_generator")
-        if is_generator(kernel_generator):
-            kernel_generator.take_window(self.window, self.name)
         self.kernel_generator = kernel_generator
-
-    kernel_size = property(lambda self: self.window.kernel_size, doc="The size of the kernels per spatial axis.")
-    strides = property(lambda self: self.window.strides, doc="The step between positions per spatial axis.")
-    groups = property(lambda self: self.window.groups, doc="How many kernels each position has.")
-    dilation_rate = property(lambda self: self.window.dilation_rate, doc="The step between taps per spatial axis.")
-    padding = property(lambda self: self.window.padding, doc='"same", "valid" or (before, after) per spatial axis.')
 
     def _channels_last(self, shape):
         if self.data_format == "channels_first" and len(shape) > 1:
@@ -78,11 +62,23 @@ class _Involution(keras.layers.Layer):
                 f"`groups` of layer {self.name} must divide the {shape[-1]} channels of its input. "
                 f"Received: groups={self.groups}"
             )
-        if is_generator(self.kernel_generator):
-            if not self.kernel_generator.built:
-                self.kernel_generator.build(shape)
-        else:  # its layers may be built by its first call alone, and saved weights are loaded before that
-            self.kernel_generator(keras.KerasTensor(shape, dtype=self.compute_dtype))
+        generator = self.kernel_generator
+        if not self.built:
+            check_own(generator, "kernel_generator")
+        if not isinstance(generator, Generator):
+            # Its layers may be built by its first call alone, and saved weights are loaded before that.
+            generator(keras.KerasTensor(shape, dtype=self.compute_dtype))
+            return
+        theirs = generator.window_in(self.window)._asdict()
+        for name, value in self.window._asdict().items():
+            if theirs[name] != value:
+                raise checks.ParameterError(
+                    f"`{name}` of `kernel_generator` must be that of layer {self.name}, {value!r}: leave it out to "
+                    f"take it from the layer. Received: {name}={theirs[name]!r}"
+                )
+        if not generator.built:
+            generator.window = self.window
+            generator.build(shape)
 
     def call(self, inputs, return_kernels=False):
         """Apply involution to `inputs`.

@@ -176,28 +176,19 @@ class _Gradient:
         functions = {"outputs": _gradient_by_outputs, "kernels": gradient_by_kernels, "inputs": _gradient_by_inputs}
         dtypes = [keras.backend.standardize_dtype(x.dtype) for x in (first, second)]
         wide = "float64" if "float64" in dtypes else "float32"
-        result = functions[self.wanted](self.window, self.sizes, ops.cast(first, wide), ops.cast(second, wide))
-        return ops.cast(result, self.dtype)
+        with keras.RematScope(mode=None):  # a layer is computed once more at most, not each of its operations too
+            result = functions[self.wanted](self.window, self.sizes, ops.cast(first, wide), ops.cast(second, wide))
+            return ops.cast(result, self.dtype)
 
-    def shape(self, first, second):
-        """Return the shape of the result for arguments of these shapes."""
-        return {
-            "outputs": lambda: (*second[:-1], first[-1]),
-            "kernels": lambda: (*second[:-1], self.window.values),
-            "inputs": lambda: (first[0], *self.sizes, second[-1]),
-        }[self.wanted]()
-
-    def gradients(self, first, second, upstream, numbers=(0, 1)):
-        """Return the VJPs for the arguments of these `numbers`; those of the others are not read."""
+    def gradients(self, first, second, upstream):
+        """Return the VJPs for both arguments."""
         names = [name for name in _TENSORS if name != self.wanted]
         tensors = dict(zip(names, (first, second), strict=True)) | {self.wanted: upstream}
         found = []
-        for number in numbers:
-            dtype = keras.backend.standardize_dtype(
-                getattr(tensors[names[number]], "aval", tensors[names[number]]).dtype
-            )
-            known = (tensors[name] for name in _TENSORS if name != names[number])
-            found.append(run(_Gradient(names[number], self.window, self.sizes, dtype), *known))
+        for name in names:
+            dtype = keras.backend.standardize_dtype(tensors[name].dtype)
+            known = (tensors[other] for other in _TENSORS if other != name)
+            found.append(run(dataclasses.replace(self, wanted=name, dtype=dtype), *known))
         return found
 
 
