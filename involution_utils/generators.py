@@ -15,7 +15,7 @@ _DEFAULTS = {"kernel_size": 7, "strides": 1, "groups": 1, "dilation_rate": 1, "p
 class Windowed(keras.layers.Layer):
     """A layer with a `window`, whose parts are attributes too."""
 
-    window: Window | None = None
+    window: Any = None  # a `Window` once the layer is built
 
     kernel_size = property(lambda self: self.window.kernel_size, doc="The size of the kernels per spatial axis.")
     strides = property(lambda self: self.window.strides, doc="The step between positions per spatial axis.")
@@ -53,7 +53,7 @@ class Generator(Windowed):
         """Return the window of this generator, where what its arguments leave open is that of `owner`."""
         return self.window or window(**owner._asdict() | self.given, rank=owner.rank)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Settle the window and make what averages the blocks of one stride; no weights."""
         check_input_shape(input_shape, self.window and self.window.rank, f"of layer {self.name} ")
         self.window = self.window_of_rank(len(input_shape) - 2)
@@ -153,7 +153,7 @@ class KernelGenerator(Generator):
         self.normalization = normalization
         self.span_bias_initializer = keras.initializers.get(span_bias_initializer)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Make the two convolutions for inputs of `input_shape`."""
         super().build(input_shape)
         hidden = self.hidden_channels or max(1, input_shape[-1] // self.reduction_ratio)
@@ -223,7 +223,7 @@ class AttentionKernelGenerator(Generator):
         super().__init__(kernel_size, **kwargs)
         self.use_position_bias = checks.boolean("use_position_bias", use_position_bias)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Make the convolutions and the bias for inputs of `input_shape`."""
         super().build(input_shape)
         self.key_channels = self.groups * max(1, input_shape[-1] // self.reduction_ratio // self.groups)
