@@ -1,8 +1,8 @@
 """How the operation runs: `run` decides.
 
 On TensorFlow a bilinear form becomes one XLA program where all sizes but the batch are known, for at most `MAX_SHAPES`
-shapes. Elsewhere plain operations do it: on JAX, which compiles and differentiates them itself, on PyTorch, where sizes
-are unknown, past that number of shapes, where TensorFlow lacks XLA, inside `plain_operations` and in exported models.
+shapes. Elsewhere plain operations do it: on JAX, which compiles and differentiates them, on PyTorch, where sizes are
+unknown, past that number of shapes, where TensorFlow lacks XLA, inside `plain_operations` and in exported models.
 """
 
 import contextlib
@@ -49,6 +49,8 @@ def run(form: Any, first: Any, second: Any) -> Any:
         first: the tensor that `form` takes first.
         second: the other one.
     """
+    if keras.backend.backend() == "jax":
+        return _jax_program()(form, first, second)
     if keras.backend.backend() != "tensorflow" or _plain.get():  # a file holds no gradient of our own
         return form(first, second)
     import tensorflow as tf
@@ -82,6 +84,14 @@ def _program(form, first, second):
         # A partial has no code of its own: TensorFlow would take all for one function that is traced too often.
         programs[shape] = tf.function(functools.partial(form.fused), jit_compile=True, autograph=False)
     return lambda first, second: form.flat(programs[shape](first, second))
+
+
+@functools.cache
+def _jax_program():
+    """Return what compiles a form, for calls outside of a compiled function too."""
+    import jax
+
+    return jax.jit(lambda form, first, second: form(first, second), static_argnums=0)
 
 
 @functools.cache
