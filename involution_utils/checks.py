@@ -8,10 +8,11 @@ A message names the argument, says what would be right and what was received:
 import contextlib
 import difflib
 import importlib.util
+import math
 import operator
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,15 @@ def is_whole_number(value: Any) -> bool:
     return True
 
 
+def _span(least: float, most: float | None) -> str:
+    return f"of at least {least:,}" if most is None else f"from {least:,} to {most:,}"
+
+
 def whole_number(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """Return `value` as an `int` from `least` to `most`, or raise a `ParameterError`."""
     found = operator.index(value) if is_whole_number(value) else None
     if found is None or found < least or (most is not None and found > most):
-        span = f"from {least:,} to {most:,}" if most is not None else f"of at least {least:,}"
-        raise error(name, f"a whole number {span}", value)
+        raise error(name, f"a whole number {_span(least, most)}", value)
     return found
 
 
@@ -70,21 +74,14 @@ def seed(value: Any, name: str = "seed") -> int:
     return whole_number(name, value, 0, MAX_SEED)
 
 
-def number(name: str, value: Any, least: float | None = None, most: float | None = None) -> float:
+def number(name: str, value: Any, least: float, most: float | None = None) -> float:
     """Return `value` as a finite `float` from `least` to `most`, or raise a `ParameterError`."""
     try:
-        found = None if isinstance(value, bool | str | bytes) else float(value)
+        found = math.nan if isinstance(value, bool | str | bytes) else float(value)
     except (TypeError, ValueError, OverflowError):
-        found = None
-    low, high = -float("inf") if least is None else least, float("inf") if most is None else most
-    if found is None or not low <= found <= high or found in (float("inf"), -float("inf")):
-        span = {
-            (True, True): "a number",
-            (False, True): f"a number of at least {least}",
-            (True, False): f"a number of at most {most}",
-            (False, False): f"a number from {least} to {most}",
-        }[least is None, most is None]
-        raise error(name, span, value)
+        found = math.nan
+    if not math.isfinite(found) or found < least or (most is not None and found > most):
+        raise error(name, f"a number {_span(least, most)}", value)
     return found
 
 
@@ -98,9 +95,8 @@ def boolean(name: str, value: Any) -> bool:
 def choice(name: str, value: Any, allowed: Iterable[Any]) -> Any:
     """Return `value` if it is one of `allowed`, or raise a `ParameterError` that lists them."""
     allowed = tuple(allowed)
-    for one in allowed:
-        if type(value) is type(one) and value == one:
-            return value
+    if any(type(value) is type(one) and value == one for one in allowed):
+        return value
     *others, last = (f'"{one}"' if isinstance(one, str) else repr(one) for one in allowed)
     raise error(name, f"{', '.join(others)} or {last}" if others else last, value)
 
@@ -111,17 +107,14 @@ def whole_numbers(name: str, value: Any, rank: int, least: int = 1) -> tuple[int
     Raises:
         ParameterError: if it is something else, or a number is below `least`.
     """
-    if is_whole_number(value):
-        values = (value,) * rank
-    else:
-        try:
-            values = () if isinstance(value, str | bytes | dict) else tuple(value)
-        except TypeError:
-            values = ()
+    try:
+        values = (value,) * rank if is_whole_number(value) else tuple(value)
+    except TypeError:
+        values = ()
     if len(values) != rank or not all(is_whole_number(n) and operator.index(n) >= least for n in values):
-        kind = {0: "whole number of at least 0", 1: "positive whole number"}.get(least, f"whole number from {least}")
+        kind = "positive whole number" if least == 1 else f"whole number {_span(least, None)}"
         raise error(name, f"a {kind}" + (f" or {rank} of them" if rank > 1 else " or a tuple of one"), value)
-    return tuple(operator.index(n) for n in values)
+    return tuple(map(operator.index, values))
 
 
 def names(received: Iterable[str], known: Iterable[str], kind: str = "argument") -> None:
@@ -143,30 +136,21 @@ def folder(name: str, value: Any) -> Path:
     if not isinstance(value, str | os.PathLike) or not str(value).strip():
         raise error(name, "the name of a folder", value)
     try:
-        path = existing = Path(value).expanduser()
-        while not os.path.lexists(existing) and existing != existing.parent:
-            existing = existing.parent
-        for part in (path, *(existing / name for name in path.relative_to(existing).parts)):
+        path = Path(value).expanduser()
+        existing = next(one for one in (path, *path.parents) if os.path.lexists(one))
+        for part in path.relative_to(existing).parts:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                os.lstat(part)  # raises another error if there can be no file of such a name
-    except (OSError, ValueError, RuntimeError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise error(name, f"a folder that can be made ({reason})", str(value)) from None
-    if not existing.is_dir():
-        raise error(
-            name, f"a folder, and {existing} is a {'broken link' if existing.is_symlink() else 'file'}", str(value)
-        )
-    try:
+                os.lstat(existing / part)  # raises another error if there can be no file of such a name
         with tempfile.TemporaryFile(dir=existing):
             pass
-    except OSError as problem:
-        raise error(name, f"a folder that can be written to ({existing}: {problem.strerror})", str(value)) from None
+    except (OSError, ValueError, RuntimeError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise error(name, f"a folder that can be made and written to ({reason})", str(value)) from None
     return path
 
 
-@contextlib.contextmanager
-def written_whole(path: str | os.PathLike) -> Iterator[Path]:
-    """Give the block a temporary path beside `path` to write to, then rename it to `path`; on an error, remove it.
+def write_whole(path: str | os.PathLike, write: Callable[[Path], Any]) -> None:
+    """Call `write` with a temporary path beside `path`, then rename it to `path`; on an error, remove it.
 
     The temporary name keeps the suffix of `path`; its folder is made if it is missing, and `~` is the home folder.
     """
@@ -174,16 +158,10 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".part-{os.getpid()}-{path.name[-50:]}")  # no longer than a name may be
     try:
-        yield part
+        write(part)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def write_whole(path: str | os.PathLike, write: Callable[[Path], Any]) -> None:
-    """Call `write` with a temporary path beside `path`, then rename it to `path`; on an error, remove it."""
-    with written_whole(path) as part:
-        write(part)
 
 
 def extra(module: str, name: str) -> None:

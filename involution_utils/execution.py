@@ -43,9 +43,9 @@ def run(form: Any, first: Any, second: Any) -> Any:
     """Apply a bilinear form to two tensors; the result can be differentiated to any order.
 
     Args:
-        form: a hashable dataclass with the spatial `sizes` of its inputs. It can be called for plain operations. Its
-            `fused` computes the same for a compiler that fuses operations, up to a `flat` outside the program, and
-            `gradients(first, second, upstream)` are computed by `run` again.
+        form: a hashable dataclass with the spatial `sizes` of its inputs. Called, it computes by plain operations, and
+            with `fused=True` by those that XLA fuses best, up to a `flat` outside the program. It computes its
+            `gradients(first, second, upstream)` by `run` again.
         first: the tensor that `form` takes first.
         second: the other one.
     """
@@ -82,7 +82,7 @@ def _program(form, first, second):
         if len(programs) == MAX_SHAPES:
             return form
         # A partial has no code of its own: TensorFlow would take all for one function that is traced too often.
-        programs[shape] = tf.function(functools.partial(form.fused), jit_compile=True, autograph=False)
+        programs[shape] = tf.function(functools.partial(form, fused=True), jit_compile=True, autograph=False)
     return lambda first, second: form.flat(programs[shape](first, second))
 
 

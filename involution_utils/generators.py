@@ -42,33 +42,32 @@ class Generator(Windowed):
         arguments = zip(Window._fields, (kernel_size, strides, dilation_rate, padding, groups), strict=True)
         self.given = {name: value for name, value in arguments if value is not None}
         ranks = [len(value) for value in self.given.values() if isinstance(value, tuple | list)]
-        self.window_of_rank(ranks[0] if ranks else 2)  # refuses what is wrong in itself
+        self.window_over(ranks[0] if ranks else 2)  # refuses what is wrong in itself
         self.reduction_ratio = checks.whole_number("reduction_ratio", reduction_ratio)
 
-    def window_of_rank(self, rank: int) -> Window:
-        """Return the window of this generator: the layer's that it belongs to, or of its arguments over `rank` axes."""
-        return self.window or window(**_DEFAULTS | self.given, rank=rank)
-
-    def window_in(self, owner: Window) -> Window:
-        """Return the window of this generator, where what its arguments leave open is that of `owner`."""
-        return self.window or window(**owner._asdict() | self.given, rank=owner.rank)
+    def window_over(self, rank: int, owner: Window | None = None) -> Window:
+        """Return the window over `rank` axes; what no argument says is that of `owner`, or the default."""
+        return self.window or window(**(owner._asdict() if owner else _DEFAULTS) | self.given, rank=rank)
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Settle the window and make what averages the blocks of one stride; no weights."""
+        """Settle the window; no weights."""
         check_input_shape(input_shape, self.window and self.window.rank, f"of layer {self.name} ")
-        self.window = self.window_of_rank(len(input_shape) - 2)
-        self.pool = self._layer_of_rank("AveragePooling", self.strides, padding="same", name="pool")
-        if self.window.rank == 3:  # on a CPU TensorFlow averages volumes of few types
-            self.pool.dtype_policy = "float32"
+        self.window = self.window_over(len(input_shape) - 2)
 
-    def _layer_of_rank(self, kind, *arguments, **settings):
-        layer = getattr(keras.layers, f"{kind}{self.window.rank}D")
-        return layer(*arguments, data_format="channels_last", dtype=self.dtype_policy, **settings)
+    def _convolution(self, filters, **settings):
+        layer = getattr(keras.layers, f"Conv{self.window.rank}D")
+        return layer(filters, 1, data_format="channels_last", dtype=self.dtype_policy, **settings)
 
     def _middles(self, inputs):
         """Return the mean of the block in the middle of every window."""
         self.window.output_sizes(tuple(inputs.shape[1:-1]))  # refuses inputs that are too small
-        means = inputs if max(self.strides) == 1 else ops.cast(self.pool(inputs), inputs.dtype)
+        means = inputs
+        if max(self.strides) > 1:
+            pairs = zip(self.strides, inputs.shape[1:-1], strict=True)  # PyTorch takes no block longer than its axis
+            blocks = tuple(min(stride, size) if is_known(size) else stride for stride, size in pairs)
+            if self.window.rank == 3:  # on a CPU TensorFlow averages volumes of few types
+                means = ops.cast(means, "float32")
+            means = ops.cast(ops.average_pool(means, blocks, blocks, "same", "channels_last"), inputs.dtype)
         if self.padding == "same":
             return means
         for number, axis in enumerate(self.window.axes, start=1):
@@ -85,7 +84,7 @@ class Generator(Windowed):
     def compute_output_shape(self, input_shape):
         """Return the shape of the flat kernels for inputs of `input_shape`."""
         check_input_shape(input_shape, self.window and self.window.rank, f"of layer {self.name} ")
-        found = self.window_of_rank(len(input_shape) - 2)
+        found = self.window_over(len(input_shape) - 2)
         return (input_shape[0], *found.output_sizes(tuple(input_shape[1:-1])), found.values)
 
     def compute_output_spec(self, inputs):
@@ -157,12 +156,12 @@ class KernelGenerator(Generator):
         """Make the two convolutions for inputs of `input_shape`."""
         super().build(input_shape)
         hidden = self.hidden_channels or max(1, input_shape[-1] // self.reduction_ratio)
-        self.reduce = self._layer_of_rank("Conv", hidden, 1, use_bias=self.use_bias, name="reduce")
+        self.reduce = self._convolution(hidden, use_bias=self.use_bias, name="reduce")
         self.normalize = self.normalization
         if isinstance(self.normalization, str):
             self.normalize = keras.layers.BatchNormalization(name="normalization", dtype=self.dtype_policy)
         start = self.span_bias_initializer
-        self.span = self._layer_of_rank("Conv", self.window.values, 1, bias_initializer=start, name="span")
+        self.span = self._convolution(self.window.values, bias_initializer=start, name="span")
 
         self.reduce.build(input_shape)
         hidden_shape = (*input_shape[:-1], hidden)
@@ -227,8 +226,8 @@ class AttentionKernelGenerator(Generator):
         """Make the convolutions and the bias for inputs of `input_shape`."""
         super().build(input_shape)
         self.key_channels = self.groups * max(1, input_shape[-1] // self.reduction_ratio // self.groups)
-        self.query = self._layer_of_rank("Conv", self.key_channels, 1, use_bias=False, name="query")
-        self.key = self._layer_of_rank("Conv", self.key_channels, 1, use_bias=False, name="key")
+        self.query = self._convolution(self.key_channels, use_bias=False, name="query")
+        self.key = self._convolution(self.key_channels, use_bias=False, name="key")
         self.query.build(input_shape)
         self.key.build(input_shape)
         if self.use_position_bias:

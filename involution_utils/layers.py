@@ -8,7 +8,7 @@ from keras import ops
 from involution_utils import checks
 from involution_utils.generators import AttentionKernelGenerator, Generator, KernelGenerator, Windowed, check_own
 from involution_utils.ops import involution_of_flat_kernels
-from involution_utils.window import check_data_format, check_floating, check_input_shape, fits, window
+from involution_utils.window import check_data_format, check_floating, check_input_shape, check_shape, window
 
 __all__ = ["AttentionKernelGenerator", "Involution1D", "Involution2D", "Involution3D", "KernelGenerator"]
 
@@ -69,7 +69,7 @@ class _Involution(Windowed):
             # Its layers may be built by its first call alone, and saved weights are loaded before that.
             generator(keras.KerasTensor(shape, dtype=self.compute_dtype))
             return
-        theirs = generator.window_in(self.window)._asdict()
+        theirs = generator.window_over(self.rank, self.window)._asdict()
         for name, value in self.window._asdict().items():
             if theirs[name] != value:
                 raise checks.ParameterError(
@@ -95,21 +95,17 @@ class _Involution(Windowed):
         if channels_first:
             inputs = ops.transpose(inputs, (0, *range(2, rank + 2), 1))
         flat = self.kernel_generator(inputs)  # (batch, *new_spatial, taps * groups)
-        self._check_kernels(flat.shape, inputs.shape)
+        shape = tuple(inputs.shape)
+        expected = (shape[0], *self.window.output_sizes(shape[1:-1]), self.window.values)
+        rule = f"must return kernels of shape {expected}, (batch, *spatial, kernel values * groups)"
+        rule = f"`kernel_generator` of layer {self.name} {rule}, for inputs of shape {shape}"
+        check_shape("kernels", flat.shape, expected, rule)
         outputs = involution_of_flat_kernels(inputs, flat, self.window)
         if channels_first:
             outputs = ops.transpose(outputs, (0, rank + 1, *range(1, rank + 1)))
         if not return_kernels:
             return outputs
         return outputs, ops.reshape(flat, (*ops.shape(flat)[:-1], *self.kernel_size, self.groups))
-
-    def _check_kernels(self, shape, input_shape):
-        expected = (input_shape[0], *self.window.output_sizes(tuple(input_shape[1:-1])), self.window.values)
-        if not fits(shape, expected):
-            raise checks.ParameterError(
-                f"`kernel_generator` of layer {self.name} must return kernels of shape {expected} for inputs of shape "
-                f"{tuple(input_shape)}: (batch, *spatial, kernel values * groups). Received: shape {tuple(shape)}"
-            )
 
     def compute_output_shape(self, input_shape, return_kernels=False):
         """Return the shape of the output, or of (output, kernels), for inputs of `input_shape`."""

@@ -18,22 +18,17 @@ import keras
 from keras import ops
 
 from involution_utils import checks
-from involution_utils.execution import plain_operations, run
+from involution_utils.execution import run
 from involution_utils.window import (
     Window,
     at_least_0,
     check_data_format,
     check_floating,
     check_input_shape,
-    fits,
-    is_known,
+    check_shape,
     window,
     wrong_shape,
 )
-
-__all__ = ["involution", "involution_of_flat_kernels", "plain_operations", "window_products"]
-
-_TENSORS = ("inputs", "kernels", "outputs")
 
 
 def involution(
@@ -73,22 +68,11 @@ def involution(
     if channels_first and rank > 0:
         inputs = ops.transpose(inputs, (0, *range(2, rank + 2), 1))
     check_input_shape(inputs.shape)
-    if len(kernels.shape) != 2 * rank + 2:
-        axes = f"batch, {rank} spatial axes, {rank} of the kernel, groups"
+    if len(kernels.shape) != 2 * rank + 2 or not all(kernels.shape[rank + 1 :]):
+        axes = f"batch, {rank} spatial axes, then sizes that are known: {rank} of the kernel, groups"
         raise wrong_shape(f"`kernels` must have rank {2 * rank + 2}: {axes}", "kernels", kernels.shape)
-    kernel_size, groups = tuple(kernels.shape[rank + 1 : -1]), kernels.shape[-1]
-    if None in (*kernel_size, groups) or 0 in (*kernel_size, groups):
-        raise wrong_shape("`kernels` must have a known kernel size and number of groups", "kernels", kernels.shape)
-    shape = window(kernel_size, strides, dilation_rate, padding, groups, rank)
-    _check_channels(inputs.shape, groups)
-    expected = (inputs.shape[0], *shape.output_sizes(tuple(inputs.shape[1:-1])), *kernel_size, groups)
-    if not fits(kernels.shape, expected):
-        settings = f"strides {shape.strides}, dilation rate {shape.dilation_rate} and padding {shape.padding!r}"
-        raise wrong_shape(
-            f"`kernels` must have shape {expected} for inputs of shape {tuple(inputs.shape)}, {settings}",
-            "kernels",
-            kernels.shape,
-        )
+    shape = window(kernels.shape[rank + 1 : -1], strides, dilation_rate, padding, kernels.shape[-1], rank)
+    _check_fit(shape, inputs, "kernels", kernels, (*shape.kernel_size, shape.groups))
     flat = ops.reshape(kernels, (*ops.shape(kernels)[: rank + 1], shape.values))  # (batch, *positions, taps * groups)
     outputs = involution_of_flat_kernels(inputs, flat, shape)
     return ops.transpose(outputs, (0, rank + 1, *range(1, rank + 1))) if channels_first else outputs
@@ -96,8 +80,7 @@ def involution(
 
 def involution_of_flat_kernels(inputs: Any, kernels: Any, window: Window) -> Any:
     """Compute `involution`, channels last, of kernels `(batch, *new_spatial, taps * groups)`; checks nothing."""
-    form = _Gradient("outputs", window, tuple(ops.shape(inputs)[1:-1]), keras.backend.standardize_dtype(inputs.dtype))
-    return run(form, inputs, kernels)
+    return run(_Gradient("outputs", window, tuple(ops.shape(inputs)[1:-1]), _dtype(inputs)), inputs, kernels)
 
 
 def window_products(
@@ -131,19 +114,14 @@ def window_products(
     queries, inputs = _tensor("queries", queries), _tensor("inputs", inputs)
     check_input_shape(inputs.shape)
     shape = window(kernel_size, strides, dilation_rate, padding, groups, len(inputs.shape) - 2)
-    _check_channels(inputs.shape, shape.groups)
-    expected = (inputs.shape[0], *shape.output_sizes(tuple(inputs.shape[1:-1])), inputs.shape[-1])
-    if not fits(queries.shape, expected):
-        message = f"`queries` must have shape {expected} for inputs of shape {tuple(inputs.shape)}"
-        raise wrong_shape(message, "queries", queries.shape)
+    _check_fit(shape, inputs, "queries", queries, (inputs.shape[-1],))
     flat = flat_window_products(queries, inputs, shape)
     return ops.reshape(flat, (*ops.shape(flat)[:-1], *shape.kernel_size, shape.groups))
 
 
 def flat_window_products(queries: Any, inputs: Any, window: Window) -> Any:
     """Compute `window_products` as a tensor of shape `(batch, *new_spatial, taps * groups)`; checks nothing."""
-    form = _Gradient("kernels", window, tuple(ops.shape(inputs)[1:-1]), keras.backend.standardize_dtype(queries.dtype))
-    return run(form, inputs, queries)
+    return run(_Gradient("kernels", window, tuple(ops.shape(inputs)[1:-1]), _dtype(queries)), inputs, queries)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,13 +133,14 @@ class _Gradient:
     sizes: tuple  # the spatial sizes of `inputs`; tensors where they are unknown
     dtype: str  # of the result
 
-    def __call__(self, first, second):
-        """Compute it by operations that each store their result; the kernels are flat."""
-        return self._cast_and_compute(_gradient_by_kernels, first, second)
-
-    def fused(self, first, second):
-        """Compute it for a compiler that fuses operations; the result still has to go through `flat`."""
-        return self._cast_and_compute(_gradient_by_kernels_fused, first, second)
+    def __call__(self, first, second, fused=False):
+        """Compute it; if a compiler will fuse its operations (`fused`), the result still has to go through `flat`."""
+        by_kernels = _gradient_by_kernels_fused if fused else _gradient_by_kernels
+        gradient = {"outputs": _gradient_by_outputs, "kernels": by_kernels, "inputs": _gradient_by_inputs}[self.wanted]
+        wide = "float64" if "float64" in map(_dtype, (first, second)) else "float32"
+        with keras.RematScope(mode=None):  # a layer is computed once more at most, not each of its operations too
+            result = gradient(self.window, self.sizes, ops.cast(first, wide), ops.cast(second, wide))
+            return ops.cast(result, self.dtype)
 
     def flat(self, result):
         """Reshape a gradient with respect to kernels, (batch, *positions, *kernel_size, groups), to flat kernels.
@@ -172,40 +151,29 @@ class _Gradient:
             return result
         return ops.reshape(result, (*ops.shape(result)[: self.window.rank + 1], self.window.values))
 
-    def _cast_and_compute(self, gradient_by_kernels, first, second):
-        functions = {"outputs": _gradient_by_outputs, "kernels": gradient_by_kernels, "inputs": _gradient_by_inputs}
-        dtypes = [keras.backend.standardize_dtype(x.dtype) for x in (first, second)]
-        wide = "float64" if "float64" in dtypes else "float32"
-        with keras.RematScope(mode=None):  # a layer is computed once more at most, not each of its operations too
-            result = functions[self.wanted](self.window, self.sizes, ops.cast(first, wide), ops.cast(second, wide))
-            return ops.cast(result, self.dtype)
-
     def gradients(self, first, second, upstream):
         """Return the VJPs for both arguments."""
-        names = [name for name in _TENSORS if name != self.wanted]
-        tensors = dict(zip(names, (first, second), strict=True)) | {self.wanted: upstream}
+        tensors = dict.fromkeys(("inputs", "kernels", "outputs"), upstream)
+        names = [name for name in tensors if name != self.wanted]
+        tensors.update(zip(names, (first, second), strict=True))
         found = []
         for name in names:
-            dtype = keras.backend.standardize_dtype(tensors[name].dtype)
-            known = (tensors[other] for other in _TENSORS if other != name)
-            found.append(run(dataclasses.replace(self, wanted=name, dtype=dtype), *known))
+            form = dataclasses.replace(self, wanted=name, dtype=_dtype(tensors[name]))
+            found.append(run(form, *(tensor for other, tensor in tensors.items() if other != name)))
         return found
 
 
 def _gradient_by_outputs(window, sizes, inputs, kernels):
     """Involution: sum over the taps of what the tap sees times the kernels' value for it."""
-    seen = _sight(window, sizes, ops.shape(kernels)[1:-1], inputs)
-    total = 0
-    for number, tap in enumerate(window.taps):
-        total = total + _value(window, kernels, number) * seen(tap)  # (batch, *positions, groups, channels of a group)
-    return _ungrouped(total)
+    views = _views(window, sizes, ops.shape(kernels)[1:-1], inputs)
+    return _ungrouped(sum(_value(window, kernels, number) * view for number, view in enumerate(views)))
 
 
 def _gradient_by_kernels(window, sizes, inputs, outputs):
     """Tap by tap, the sum over the channels of a group of what the tap sees times `outputs`."""
-    seen = _sight(window, sizes, ops.shape(outputs)[1:-1], inputs)
+    views = _views(window, sizes, ops.shape(outputs)[1:-1], inputs)
     outputs = _grouped(outputs, window)
-    return ops.concatenate([ops.sum(seen(tap) * outputs, -1) for tap in window.taps], -1)
+    return ops.concatenate([ops.sum(view * outputs, -1) for view in views], -1)
 
 
 def _gradient_by_kernels_fused(window, sizes, inputs, outputs):
@@ -251,12 +219,10 @@ def _gradient_by_inputs(window, sizes, kernels, outputs):
     outputs = ops.pad(_grouped(outputs, window), [(0, 0), *pads, (0, 0), (0, 0)])
 
     phases = {}
-    for number, tap in enumerate(window.taps):
-        blocks, phase = _blocks_and_phase(window, tap)
-        where = (
-            slice(None),
-            *(slice(start - q, start - q + n) for q, (_, start, n) in zip(blocks, spans, strict=True)),
-        )
+    for number, offset in enumerate(window.offsets):
+        blocks, phase = zip(*map(divmod, offset, window.strides), strict=True)
+        axes = zip(blocks, spans, strict=True)
+        where = (slice(None), *(slice(first - back, first - back + n) for back, (_, first, n) in axes))
         phases[phase] = phases.get(phase, 0) + _value(window, kernels[where], number) * outputs[where]
     phases = {phase: _ungrouped(total) for phase, total in phases.items()}  # (batch, *blocks, channels)
     zeros = ops.zeros_like(phases[(0,) * window.rank])
@@ -274,30 +240,18 @@ def _padded(window, sizes, positions, inputs):
     return ops.pad(inputs, [(0, 0), *pads, (0, 0)])
 
 
-def _sight(window, sizes, positions, inputs):
-    """Return a function from a tap to what it sees: (batch, *positions, groups, channels of a group)."""
+def _views(window, sizes, positions, inputs):
+    """Yield what each tap sees: (batch, *positions, groups, channels of a group)."""
     padded = _grouped(_padded(window, sizes, positions, inputs), window)
-
-    def seen(tap):
-        every_stride = (slice(u * axis.dilation, None, axis.stride) for u, axis in zip(tap, window.axes, strict=True))
-        view = padded[:, *every_stride]
-        if all(map(is_known, positions)):
-            return view[:, *map(slice, positions)]
-        shape = ops.shape(padded)
-        return ops.slice(view, (0,) * len(shape), (shape[0], *positions, *shape[-2:]))
-
-    return seen
+    for offset in window.offsets:
+        axes = zip(offset, window.strides, positions, strict=True)
+        yield padded[:, *(slice(start, start + (n - 1) * stride + 1, stride) for start, stride, n in axes)]
 
 
 def _value(window, kernels, number):
     """Return what the kernels have for tap `number`: (batch, *positions, groups, 1)."""
     own = (*(slice(None),) * (window.rank + 1), slice(number * window.groups, (number + 1) * window.groups))
     return ops.expand_dims(kernels[own], -1)
-
-
-def _blocks_and_phase(window, tap):
-    """Return, per axis, how many strides tap `tap` lies behind its position, and how far behind that."""
-    return zip(*(divmod(u * axis.dilation, axis.stride) for u, axis in zip(tap, window.axes, strict=True)), strict=True)
 
 
 def _interleaved(window, part, phase=()):
@@ -308,13 +262,8 @@ def _interleaved(window, part, phase=()):
     parts = [_interleaved(window, part, (*phase, number)) for number in range(stride)]
     if stride == 1:
         return parts[0]
-    stacked = ops.stack(parts, axis + 1)  # (..., blocks, stride, ...)
-    before, (blocks, _), after = (
-        ops.shape(stacked)[:axis],
-        ops.shape(stacked)[axis : axis + 2],
-        ops.shape(stacked)[axis + 2 :],
-    )
-    return ops.reshape(stacked, (*before, blocks * stride, *after))
+    shape = ops.shape(parts[0])
+    return ops.reshape(ops.stack(parts, axis + 1), (*shape[:axis], shape[axis] * stride, *shape[axis + 1 :]))
 
 
 def _grouped(x, window):
@@ -334,14 +283,24 @@ def _ungrouped(x):
     return ops.reshape(x, (*others, groups * channels))
 
 
+def _dtype(x):
+    return keras.backend.standardize_dtype(x.dtype)
+
+
 def _tensor(name, value):
     value = ops.convert_to_tensor(value)
-    check_floating(keras.backend.standardize_dtype(value.dtype), name)
+    check_floating(_dtype(value), name)
     return value
 
 
-def _check_channels(shape, groups):
-    if shape[-1] % groups:
+def _check_fit(window, inputs, name, tensor, at_each_position):
+    """Raise a `ParameterError` unless `tensor` has shape (batch, *positions, *at_each_position)."""
+    shape = tuple(inputs.shape)
+    if shape[-1] % window.groups:
         raise checks.ParameterError(
-            f"`groups` must divide the {shape[-1]} channels of `inputs`. Received: groups={groups}"
+            f"`groups` must divide the {shape[-1]} channels of `inputs`. Received: groups={window.groups}"
         )
+    expected = (shape[0], *window.output_sizes(shape[1:-1]), *at_each_position)
+    settings = f"strides {window.strides}, dilation rate {window.dilation_rate} and padding {window.padding!r}"
+    rule = f"`{name}` must have shape {expected} for inputs of shape {shape}, {settings}"
+    check_shape(name, tensor.shape, expected, rule)

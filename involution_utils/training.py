@@ -121,8 +121,8 @@ class _Epoch(keras.callbacks.Callback):
         if self.file:
             values = map(keras.ops.convert_to_numpy, self.variables)
             try:
-                with checks.written_whole(self.file) as part:
-                    np.savez(part, *values, history=json.dumps(self.history))
+                history = json.dumps(self.history)
+                checks.write_whole(self.file, lambda part: np.savez(part, *values, history=history))
             except OSError as error:
                 problem = f"The training goes on, but cannot be resumed: no state in {self.file} ({error})"
                 warnings.warn(problem, stacklevel=1)

@@ -8,8 +8,7 @@ import keras
 
 from involution_utils import checks
 
-PADDINGS = ("same", "valid")
-MAX_RANK = 3
+AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 
 
 class Axis(NamedTuple):
@@ -70,55 +69,55 @@ class Window(NamedTuple):
         return tuple(map(Axis, self.kernel_size, self.strides, self.dilation_rate, pads))
 
     @property
-    def taps(self) -> list[tuple[int, ...]]:
-        """The taps of a kernel, the last axis fastest."""
-        return list(itertools.product(*map(range, self.kernel_size)))
+    def offsets(self) -> list[tuple[int, ...]]:
+        """How far each tap of a kernel lies behind its first, the last axis fastest."""
+        return list(itertools.product(*(range(0, axis.extent, axis.dilation) for axis in self.axes)))
 
     @property
     def values(self) -> int:
         """How many values the kernels of one position have, all groups together."""
         return math.prod(self.kernel_size) * self.groups
 
-    def output_sizes(self, sizes: tuple[int | None, ...], name: str = "inputs") -> tuple[int | None, ...]:
-        """Return the spatial sizes after the operation, None where that of the input is None.
+    def output_sizes(self, sizes: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the spatial sizes after the operation, None where that of the inputs is None.
 
         Raises:
             ParameterError: if the window does not fit once into an input of these `sizes`.
         """
-        found = tuple(
-            None if size is None else axis.positions(size) for axis, size in zip(self.axes, sizes, strict=True)
-        )
-        if any(n is not None and is_known(n) and n <= 0 for n in found):
+        pairs = zip(self.axes, sizes, strict=True)
+        found = tuple(None if size is None else axis.positions(size) for axis, size in pairs)
+        if any(is_known(n) and n <= 0 for n in found):
             raise checks.ParameterError(
-                f"`{name}` must be as large as the window, kernel size {self.kernel_size} with dilation "
+                f"`inputs` must be as large as the window, kernel size {self.kernel_size} with dilation "
                 f'{self.dilation_rate} and padding {self.padding!r}, or use padding="same". '
-                f"Received: {name} of spatial sizes {tuple(sizes)}"
+                f"Received: inputs of spatial sizes {tuple(sizes)}"
             )
         return found
 
 
 def window(kernel_size: Any, strides: Any, dilation_rate: Any, padding: Any, groups: Any, rank: int) -> Window:
     """Return the `Window` over `rank` axes of these arguments, each checked; a number stands for every axis."""
+    if isinstance(padding, str) and padding.lower() in ("same", "valid"):
+        padding = padding.lower()
+    else:
+        padding = _explicit_padding(padding, rank)
     return Window(
         checks.whole_numbers("kernel_size", kernel_size, rank),
         checks.whole_numbers("strides", strides, rank),
         checks.whole_numbers("dilation_rate", dilation_rate, rank),
-        _padding(padding, rank),
+        padding,
         checks.whole_number("groups", groups),
     )
 
 
-def _padding(value: Any, rank: int) -> str | tuple[tuple[int, int], ...]:
-    if isinstance(value, str) and value.lower() in PADDINGS:
-        return value.lower()
+def _explicit_padding(value: Any, rank: int) -> tuple[tuple[int, ...], ...]:
     try:
-        pairs = () if isinstance(value, str) else value
-        pads: tuple = tuple(checks.whole_numbers("padding", pair, 2, 0) for pair in pairs)
+        pads = tuple(checks.whole_numbers("padding", tuple(pair), 2, 0) for pair in value)
     except (TypeError, checks.ParameterError):
         pads = ()
-    if len(pads) != rank or any(checks.is_whole_number(pair) for pair in value):
-        wanted = f"({'(before, after), ' * (rank - 1)}(before, after){',' if rank == 1 else ''})"
-        raise checks.error("padding", f'"same", "valid" or {wanted} in whole numbers of positions', value)
+    if len(pads) != rank:
+        pairs = ", ".join(["(before, after)"] * rank) + ("," if rank == 1 else "")
+        raise checks.error("padding", f'"same", "valid" or ({pairs}) in whole numbers of positions', value)
     return pads
 
 
@@ -131,14 +130,9 @@ def check_data_format(value: Any) -> str:
 
 def check_input_shape(shape: Any, rank: int | None = None, of: str = "") -> None:
     """Raise a `ParameterError` if `shape`, channels last, is not that of inputs of `rank` (or 1 to 3) spatial axes."""
-    if len(shape) - 2 not in (range(1, MAX_RANK + 1) if rank is None else (rank,)):
-        axes = {
-            None: "3, 4 or 5: batch, 1 to 3 spatial axes, channels",
-            1: "3: batch, length, channels",
-            2: "4: batch, height, width, channels",
-            3: "5: batch, depth, height, width, channels",
-        }[rank]
-        raise wrong_shape(f"`inputs` {of}must have rank {axes}", "inputs", shape)
+    if len(shape) - 2 not in (AXES if rank is None else (rank,)):
+        axes = f"{rank + 2}: batch, {AXES[rank]}" if rank else "3, 4 or 5: batch, 1 to 3 spatial axes"
+        raise wrong_shape(f"`inputs` {of}must have rank {axes}, channels", "inputs", shape)
     if not shape[-1]:
         raise wrong_shape(f"`inputs` {of}must have a known number of channels, at least 1", "inputs", shape)
 
@@ -151,16 +145,16 @@ def check_floating(dtype: str, name: str = "inputs", of: str = "") -> None:
         )
 
 
-def fits(shape: Any, expected: tuple[int | None, ...]) -> bool:
-    """Whether `shape` may be the `expected` one, as far as sizes are known."""
-    return len(shape) == len(expected) and not any(
-        all(map(is_known, pair)) and pair[0] != pair[1] for pair in zip(shape, expected, strict=True)
-    )
+def check_shape(name: str, shape: Any, expected: tuple[int | None, ...], rule: str) -> None:
+    """Raise a `ParameterError` that says `rule` unless `shape` may be `expected`, as far as sizes are known."""
+    known = (pair for pair in zip(shape, expected, strict=False) if all(map(is_known, pair)))
+    if len(shape) != len(expected) or any(given != right for given, right in known):
+        raise wrong_shape(rule, name, shape)
 
 
-def wrong_shape(message: str, name: str, shape: Any) -> checks.ParameterError:
-    """Return the error that says `message` and which shape was received."""
-    return checks.ParameterError(f"{message}. Received: {name} of shape {tuple(shape)}")
+def wrong_shape(rule: str, name: str, shape: Any) -> checks.ParameterError:
+    """Return the error that says `rule`, and which shape argument `name` has."""
+    return checks.ParameterError(f"{rule}. Received: {name} of shape {tuple(shape)}")
 
 
 def is_known(size: Any) -> bool:

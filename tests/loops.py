@@ -5,11 +5,18 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
+from involution_utils.layers import Involution1D, Involution2D, Involution3D
 from involution_utils.ops import involution
 
 BACKEND = keras.backend.backend()
+LAYERS = {1: Involution1D, 2: Involution2D, 3: Involution3D}
+EVERY_RANK = pytest.mark.parametrize("rank", [1, 2, 3])  # for the oracle, gradients and serialization
+RANKS = pytest.mark.parametrize(
+    "rank", [pytest.param(1, marks=pytest.mark.long), 2, pytest.param(3, marks=pytest.mark.long)]
+)
 
 
 class Case(NamedTuple):
@@ -96,10 +103,14 @@ class Case(NamedTuple):
 
 
 def cut(case, rank):
-    """The case with its first `rank` axes alone."""
-    padding = case.padding if isinstance(case.padding, str) else case.padding[:rank]
-    axes = {name: getattr(case, name)[:rank] for name in ("sizes", "kernel_size", "strides", "dilation")}
-    return case._replace(padding=padding, **axes)
+    """The case, or the arguments by name, with the first `rank` axes of each tuple alone."""
+    if isinstance(case, dict):
+        return {name: value[:rank] if isinstance(value, tuple) else value for name, value in case.items()}
+    return Case(**cut(case._asdict(), rank))
+
+
+def images(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 def gradients(function, *arguments):
@@ -142,4 +153,5 @@ def outputs_and_gradients(case, inputs, kernels, upstream):
 
 
 def assert_close(actual, expected, tolerance=1e-10):
-    np.testing.assert_allclose(ops.convert_to_numpy(actual), expected, rtol=tolerance, atol=tolerance)
+    actual, expected = map(ops.convert_to_numpy, (actual, expected))
+    np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)

@@ -35,7 +35,7 @@ def test_a_folder_that_cannot_be_made_is_refused_before_anything_begins(value, t
 @pytest.mark.parametrize("target", ["nowhere/x", "link"])
 def test_a_broken_link_is_no_folder(target, below, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / target)
-    with pytest.raises(checks.ParameterError, match=r"broken link|symbolic links"):
+    with pytest.raises(checks.ParameterError, match=r"`output_dir` must be a folder that can be made and written to"):
         checks.folder("output_dir", tmp_path / "link" / below)
 
 

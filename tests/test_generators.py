@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from test_layers import RANKS, assert_close, cut, images
+from loops import EVERY_RANK, RANKS, assert_close, cut, images
 
 from involution_utils.layers import AttentionKernelGenerator, Involution2D, KernelGenerator
 
@@ -43,12 +43,9 @@ def kernels_by_hand(generator, middles):
 @pytest.mark.parametrize(
     ("size", "kernel_size", "strides", "dilation", "padding", "blocks"),
     [  # blocks: which positions, along every axis alike, make the kernels of each position of the output
-        (4, 3, 1, 1, "same", [[0], [1], [2], [3]]),
-        (4, 3, 2, 1, "same", [[0, 1], [2, 3]]),
+        (2, 3, 3, 1, "same", [[0, 1]]),
         (5, 3, 2, 1, "same", [[0, 1], [2, 3], [4]]),
-        (6, 7, 2, 1, (3, 3), [[0, 1], [2, 3], [4, 5]]),
         (7, 7, 2, 1, (3, 3), [[0, 1], [2, 3], [4, 5], [6]]),
-        (5, 3, 1, 1, "valid", [[1], [2], [3]]),
         (6, 2, 1, 2, "valid", [[1], [2], [3], [4]]),
         (8, 3, 2, 1, "valid", [[0, 1], [2, 3], [4, 5]]),
         (9, 5, 2, 1, "valid", [[2, 3], [4, 5], [6, 7]]),
@@ -56,7 +53,7 @@ def kernels_by_hand(generator, middles):
         (3, 3, 1, 1, (2, 3), [[0], [0], [1], [2], [2], [2]]),
     ],
 )
-@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("known", [True, pytest.param(False, marks=pytest.mark.long)])
 @RANKS
 def test_a_kernel_comes_from_the_block_in_the_middle_of_its_window(
     size, kernel_size, strides, dilation, padding, blocks, known, rank
@@ -77,7 +74,7 @@ def test_a_kernel_comes_from_the_block_in_the_middle_of_its_window(
     for axis in range(1, rank + 1):
         middles = np.stack([np.take(middles, block, axis).mean(axis) for block in blocks], axis)
     assert found.shape == generator.compute_output_shape(inputs.shape)
-    assert_close(found, kernels_by_hand(generator, middles))
+    assert_close(found, kernels_by_hand(generator, middles), 1e-4)
 
 
 def test_batch_statistics_in_training_and_moving_ones_in_inference():
@@ -122,17 +119,15 @@ def attention_kernels(inputs, generator, bias, pads):
     return kernels
 
 
-@RANKS
+@EVERY_RANK
 @pytest.mark.parametrize(
     ("settings", "pads", "size"),
     [
-        ({"kernel_size": 3}, ((1, 1), (1, 1), (1, 1)), (5, 6, 2)),
         ({"kernel_size": (3, 5, 2), "groups": 4}, ((1, 1), (2, 2), (0, 1)), (4, 7, 3)),
         ({"kernel_size": 3, "dilation_rate": 2}, ((2, 2), (2, 2), (2, 2)), (6, 5, 3)),
         ({"kernel_size": 3, "strides": 2, "padding": ((1, 1),) * 3}, ((1, 1),) * 3, (6, 8, 4)),
-        ({"kernel_size": 5, "padding": ((2, 2),) * 3}, ((2, 2),) * 3, (3, 3, 1)),
     ],
-    ids=range(5),
+    ids=range(3),
 )
 def test_attention_kernels_are_those_of_the_loop(settings, pads, size, rank):
     layer = AttentionKernelGenerator(**{"groups": 2, "reduction_ratio": 1} | cut(settings, rank))
@@ -171,7 +166,7 @@ def test_an_involution_with_attention_takes_any_size_and_is_saved_and_loaded(tmp
         assert_close(model(images(2, *size, 8)), loaded(images(2, *size, 8)), 1e-6)
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("policy", ["float32", pytest.param("mixed_float16", marks=pytest.mark.long)])
 def test_training_reaches_every_weight_of_the_attention(policy):
     layer = Involution2D(
         3, groups=2, kernel_generator=AttentionKernelGenerator(3, groups=2, dtype=policy), dtype=policy

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from loops import BACKEND
+from loops import BACKEND, LAYERS, RANKS, assert_close, cut, images
 
 import involution_utils
 from involution_utils.layers import (
@@ -20,23 +20,7 @@ from involution_utils.layers import (
 )
 from involution_utils.ops import involution
 
-RANKS = pytest.mark.parametrize("rank", [1, 2, 3])
-LAYERS = {1: Involution1D, 2: Involution2D, 3: Involution3D}
 PAPERS_PADDING = ((3, 3), (3, 3))
-
-
-def images(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
-
-
-def assert_close(actual, expected, tolerance=1e-4):
-    actual, expected = ops.convert_to_numpy(actual), ops.convert_to_numpy(expected)
-    np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
-
-
-def cut(arguments, rank):
-    """The arguments for `rank` axes: the first of each tuple."""
-    return {name: value[:rank] if isinstance(value, tuple) else value for name, value in arguments.items()}
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -90,8 +74,11 @@ ARGUMENTS = [
 
 
 @RANKS
-@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-@pytest.mark.parametrize("arguments", ARGUMENTS, ids=str)
+@pytest.mark.parametrize(
+    ("arguments", "data_format"),
+    [(arguments, "channels_last") for arguments in ARGUMENTS] + [(ARGUMENTS[1], "channels_first")],
+    ids=str,
+)
 def test_the_output_is_the_involution_of_the_input_with_the_returned_kernels(arguments, data_format, rank):
     arguments = cut(arguments, rank)
     layer = LAYERS[rank]((3, 2, 2)[:rank], groups=2, data_format=data_format, **arguments)
@@ -100,8 +87,7 @@ def test_the_output_is_the_involution_of_the_input_with_the_returned_kernels(arg
     outputs, kernels = layer(given, return_kernels=True)
     if data_format == "channels_first":
         outputs = ops.moveaxis(outputs, 1, -1)
-    assert_close(outputs, involution(inputs, kernels, **arguments, data_format="channels_last"))
-    assert_close(layer(given) if data_format == "channels_last" else ops.moveaxis(layer(given), 1, -1), outputs)
+    assert_close(outputs, involution(inputs, kernels, **arguments, data_format="channels_last"), 1e-4)
 
 
 SHAPES = [
@@ -139,7 +125,7 @@ def test_shapes_known_beforehand(arguments, shape, outputs, kernels):
 
 
 @RANKS
-@pytest.mark.parametrize("arguments", [{}, {"strides": 2}, {"strides": 3, "padding": ((3, 3),) * 3}], ids=str)
+@pytest.mark.parametrize("arguments", [{"strides": 2}, {"strides": 3, "padding": ((3, 3),) * 3}], ids=str)
 def test_one_functional_model_takes_two_resolutions_and_returns_kernels(arguments, rank):
     symbolic = keras.Input((*[None] * rank, 4))
     layer = LAYERS[rank](7 if rank < 3 else 3, groups=2, **cut(arguments, rank))
@@ -148,13 +134,7 @@ def test_one_functional_model_takes_two_resolutions_and_returns_kernels(argument
         inputs = images(3, *sizes[:rank], 4)
         outputs, kernels = model.predict(inputs, batch_size=2, verbose=0)
         assert (outputs.shape, kernels.shape) == layer.compute_output_shape(inputs.shape, return_kernels=True)
-        assert_close(outputs, layer(inputs))
-
-
-def test_summary_shows_the_shapes(capsys):
-    model = keras.Sequential([keras.Input((32, 32, 3)), Involution2D(3, strides=2, reduction_ratio=2)])
-    model.summary()
-    assert "(None, 16, 16, 3)" in capsys.readouterr().out
+        assert_close(outputs, layer(inputs), 1e-4)
 
 
 def arguments_in(config):
@@ -264,13 +244,15 @@ def test_dtype_policies(policy, dtype, rank):
 
 @pytest.mark.parametrize(
     ("jit_compile", "policy", "rank"),
-    [
-        (True, "float32", 2),
-        (False, "float32", 2),
-        ("auto", "float32", 1),
-        ("auto", "float32", 2),
-        ("auto", "float32", 3),
-        ("auto", "mixed_bfloat16", 2),
+    [("auto", "float32", 2)]
+    + [
+        pytest.param(*case, marks=pytest.mark.long)
+        for case in (
+            (True, "float32", 2),
+            ("auto", "float32", 1),
+            ("auto", "float32", 3),
+            ("auto", "mixed_bfloat16", 2),
+        )
     ],
 )
 def test_training_lowers_the_loss_however_the_model_is_compiled(jit_compile, policy, rank):
@@ -319,10 +301,9 @@ CONTRADICTIONS = [
 ]
 
 
-@pytest.mark.parametrize("kind", [KernelGenerator, AttentionKernelGenerator])
 @pytest.mark.parametrize(("arguments", "message"), CONTRADICTIONS, ids=range(len(CONTRADICTIONS)))
-def test_a_generator_for_another_window_is_refused(kind, arguments, message):
-    layer = Involution2D(3, kernel_generator=kind(**arguments), name="layer")
+def test_a_generator_for_another_window_is_refused(arguments, message):
+    layer = Involution2D(3, kernel_generator=AttentionKernelGenerator(**arguments), name="layer")
     with pytest.raises(ValueError, match=re.escape(message)):
         layer(images(1, 6, 6, 4))
 
@@ -401,8 +382,8 @@ REFUSED = [
     ),
     (
         lambda: apply(Involution2D(3, kernel_generator=Counting(8)), 2, 5, 5, 4),
-        "`kernel_generator` of layer involution2d must return kernels of shape (2, 5, 5, 9) for inputs of shape "
-        "(2, 5, 5, 4): (batch, *spatial, kernel values * groups). Received: shape (2, 5, 5, 8)",
+        "`kernel_generator` of layer involution2d must return kernels of shape (2, 5, 5, 9), (batch, *spatial, kernel "
+        "values * groups), for inputs of shape (2, 5, 5, 4). Received: kernels of shape (2, 5, 5, 8)",
     ),
     (
         lambda: apply(Involution2D(3, strides=2, kernel_generator=Counting(9)), 2, 5, 5, 4),
