@@ -68,9 +68,7 @@ lint: .venv/ready-dev  ## ruff on code and notebooks, mypy on the type hints, ox
 	.venv/bin/oxlint --deny-warnings --allow no-unused-vars involution_utils tests
 
 bench: .venv/ready-dev  ## speed, memory and costs against the alternatives, into involution_utils/results
-	$(PY) benchmarks/bench.py
-	$(PY) benchmarks/bench_inference.py
-	$(PY) benchmarks/bench_costs.py
+	$(PY) -m benchmarks
 
 site: .venv/ready-dev  ## the website, into site/
 	$(PY) -m docs.build

@@ -1,51 +1,53 @@
-"""How the benchmarks measure: functions in turns, in one process; memory and first calls in a process of their own."""
+"""How the benchmarks measure: side by side in one process, and what needs a fresh process in one of its own."""
 
-import json
+import concurrent.futures
+import multiprocessing
 import os
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "involution_utils" / "results"
-sys.path.insert(0, str(ROOT))
-os.environ["KERAS_BACKEND"] = "tensorflow"
 
+def side_by_side(functions, rounds, clock=time.process_time):
+    """Return the seconds of each function in every round, in which all take turns.
 
-def medians(functions, repeats, clock=time.perf_counter):
-    """Median seconds of each function, called in turns of four.
-
-    A turn's first call does not count: it pays for the caches and the memory that the function before it took. With
-    `time.process_time` as the clock, seconds of all processor cores together, whatever else the machine does.
+    By default these are seconds of processor time, of all cores together, whatever else the machine does. A turn's
+    first call does not count: it pays for the caches and the memory that the function before it took.
     """
-    for function in functions.values():
-        function(), function()
-    times = {name: [] for name in functions}
-    for _ in range(-(-repeats // 3)):
+    seconds = {name: [] for name in functions}
+    for number in range(-1, rounds):
         for name, function in functions.items():
             function()
-            for _ in range(3):
-                start = clock()
-                function()
-                times[name].append(clock() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+            start = clock()
+            function(), function()
+            if number >= 0:  # the first round compiles
+                seconds[name].append((clock() - start) / 2)
+    return seconds
 
 
-def in_new_process(script, *arguments):
-    """Run `script --measure arguments` in a process of its own; return what the last line that it prints says."""
-    command = [sys.executable, script, "--measure", *map(str, arguments)]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
+def ratio(seconds, slower, faster):
+    """Return the median, over the rounds, of how many times as long one function takes as the other."""
+    return statistics.median(a / b for a, b in zip(seconds[slower], seconds[faster], strict=True))
+
+
+def medians(seconds):
+    """Return the median of each function's seconds."""
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def in_new_process(function, *arguments):
+    """Return what `function` of a module returns in a process of its own."""
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        return executor.submit(function, *arguments).result()
 
 
 def resident():
-    """Bytes of memory that this process holds (Linux)."""
+    """Return the bytes of memory that this process holds (Linux)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def peak_of_tensors(function):
-    """Bytes of all tensors at the moment in which `function` needs most, those that were there before included.
+    """Return the bytes of all tensors when `function` needs most, those that were there before included.
 
     TensorFlow's allocator counts them, XLA's temporary buffers among them.
     """
@@ -54,15 +56,3 @@ def peak_of_tensors(function):
     tf.config.experimental.reset_memory_stats("CPU:0")
     function()
     return tf.config.experimental.get_memory_info("CPU:0")["peak"]
-
-
-def cores():
-    """Count the processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def rounded(value):
-    """Four digits of each float in `value`, a number or a dict of them."""
-    if isinstance(value, dict):
-        return {key: rounded(part) for key, part in value.items()}
-    return float(f"{value:.4g}") if isinstance(value, float) else value
