@@ -87,10 +87,6 @@ class Generator(Windowed):
         found = self.window_over(len(input_shape) - 2)
         return (input_shape[0], *found.output_sizes(tuple(input_shape[1:-1])), found.values)
 
-    def compute_output_spec(self, inputs):
-        """Return the shape and dtype of the flat kernels for symbolic `inputs`."""
-        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
-
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this layer again."""
         settled = self.window._asdict() if self.window else self.given
