@@ -138,9 +138,9 @@ def folder(name: str, value: Any) -> Path:
     try:
         path = Path(value).expanduser()
         existing = next(one for one in (path, *path.parents) if os.path.lexists(one))
-        for part in path.relative_to(existing).parts:
+        for part in (path, *(existing / name for name in path.relative_to(existing).parts)):
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                os.lstat(existing / part)  # raises another error if there can be no file of such a name
+                os.lstat(part)  # raises another error if there can be no file of such a name
         with tempfile.TemporaryFile(dir=existing):
             pass
     except (OSError, ValueError, RuntimeError) as problem:

@@ -16,7 +16,7 @@ class WithoutRepr:
 @pytest.mark.parametrize("check", [checks.number, checks.whole_number, checks.boolean, checks.folder])
 def test_values_that_cannot_be_printed_or_are_no_floats_get_a_short_sentence(check, value):
     with pytest.raises(checks.ParameterError, match="`size` must be") as caught:
-        check("size", value, **({"most": 5} if check in (checks.number, checks.whole_number) else {}))
+        check("size", value, **({"least": 0, "most": 5} if check in (checks.number, checks.whole_number) else {}))
     assert len(str(caught.value)) < 700
 
 
