@@ -57,11 +57,7 @@ class _Involution(Windowed):
     def build(self, input_shape):
         """Build the kernel generator for inputs of `input_shape`."""
         shape = self._channels_last(input_shape)
-        if shape[-1] % self.groups:
-            raise checks.ParameterError(
-                f"`groups` of layer {self.name} must divide the {shape[-1]} channels of its input. "
-                f"Received: groups={self.groups}"
-            )
+        self.window.check_channels(shape[-1], f"of layer {self.name} ")
         generator = self.kernel_generator
         if not self.built:
             check_own(generator, "kernel_generator")
@@ -91,9 +87,9 @@ class _Involution(Windowed):
             The output, or `(output, kernels)` with kernels of shape `(batch, *new_spatial, *kernel_size, groups)`.
         """
         check_floating(keras.backend.standardize_dtype(inputs.dtype), of=f"of layer {self.name} ")
-        channels_first, rank = self.data_format == "channels_first", self.rank
+        channels_first = self.data_format == "channels_first"
         if channels_first:
-            inputs = ops.transpose(inputs, (0, *range(2, rank + 2), 1))
+            inputs = ops.moveaxis(inputs, 1, -1)
         flat = self.kernel_generator(inputs)  # (batch, *new_spatial, taps * groups)
         shape = tuple(inputs.shape)
         expected = (shape[0], *self.window.output_sizes(shape[1:-1]), self.window.values)
@@ -102,7 +98,7 @@ class _Involution(Windowed):
         check_shape("kernels", flat.shape, expected, rule)
         outputs = involution_of_flat_kernels(inputs, flat, self.window)
         if channels_first:
-            outputs = ops.transpose(outputs, (0, rank + 1, *range(1, rank + 1)))
+            outputs = ops.moveaxis(outputs, -1, 1)
         if not return_kernels:
             return outputs
         return outputs, ops.reshape(flat, (*ops.shape(flat)[:-1], *self.kernel_size, self.groups))

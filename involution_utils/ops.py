@@ -17,7 +17,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from involution_utils import checks
 from involution_utils.execution import run
 from involution_utils.window import (
     Window,
@@ -66,7 +65,7 @@ def involution(
     inputs, kernels = _tensor("inputs", inputs), _tensor("kernels", kernels)
     rank = len(inputs.shape) - 2
     if channels_first and rank > 0:
-        inputs = ops.transpose(inputs, (0, *range(2, rank + 2), 1))
+        inputs = ops.moveaxis(inputs, 1, -1)
     check_input_shape(inputs.shape)
     if len(kernels.shape) != 2 * rank + 2 or not all(kernels.shape[rank + 1 :]):
         axes = f"batch, {rank} spatial axes, then sizes that are known: {rank} of the kernel, groups"
@@ -75,7 +74,7 @@ def involution(
     _check_fit(shape, inputs, "kernels", kernels, (*shape.kernel_size, shape.groups))
     flat = ops.reshape(kernels, (*ops.shape(kernels)[: rank + 1], shape.values))  # (batch, *positions, taps * groups)
     outputs = involution_of_flat_kernels(inputs, flat, shape)
-    return ops.transpose(outputs, (0, rank + 1, *range(1, rank + 1))) if channels_first else outputs
+    return ops.moveaxis(outputs, -1, 1) if channels_first else outputs
 
 
 def involution_of_flat_kernels(inputs: Any, kernels: Any, window: Window) -> Any:
@@ -139,8 +138,8 @@ class _Gradient:
         gradient = {"outputs": _gradient_by_outputs, "kernels": by_kernels, "inputs": _gradient_by_inputs}[self.wanted]
         wide = "float64" if "float64" in map(_dtype, (first, second)) else "float32"
         with keras.RematScope(mode=None):  # a layer is computed once more at most, not each of its operations too
-            result = gradient(self.window, self.sizes, ops.cast(first, wide), ops.cast(second, wide))
-            return ops.cast(result, self.dtype)
+            first, second = ops.cast(first, wide), ops.cast(second, wide)
+            return ops.cast(gradient(self.window, self.sizes, first, second), self.dtype)
 
     def flat(self, result):
         """Reshape a gradient with respect to kernels, (batch, *positions, *kernel_size, groups), to flat kernels.
@@ -156,11 +155,8 @@ class _Gradient:
         tensors = dict.fromkeys(("inputs", "kernels", "outputs"), upstream)
         names = [name for name in tensors if name != self.wanted]
         tensors.update(zip(names, (first, second), strict=True))
-        found = []
-        for name in names:
-            form = dataclasses.replace(self, wanted=name, dtype=_dtype(tensors[name]))
-            found.append(run(form, *(tensor for other, tensor in tensors.items() if other != name)))
-        return found
+        forms = [dataclasses.replace(self, wanted=name, dtype=_dtype(tensors[name])) for name in names]
+        return [run(form, *(tensors[name] for name in tensors if name != form.wanted)) for form in forms]
 
 
 def _gradient_by_outputs(window, sizes, inputs, kernels):
@@ -207,8 +203,7 @@ def _gradient_by_inputs(window, sizes, kernels, outputs):
     and position i sees it in block i + u * dilation // stride. So each phase has taps of its own.
     """
     positions = ops.shape(kernels)[1:-1]
-    spans = []  # per axis: its padding before, and its blocks from `first` on as many as `count`
-    pads = []
+    spans, pads = [], []  # per axis: its padding before, its first block, how many; what its positions lack of them
     for axis, size, n in zip(window.axes, sizes, positions, strict=True):
         before = axis.before(size)
         first, last = before // axis.stride, (before + size - 1) // axis.stride
@@ -273,14 +268,12 @@ def _grouped(x, window):
 
 def _split(x, length):
     """Reshape (..., channels) to (..., channels // length, length)."""
-    *others, channels = ops.shape(x)
-    return ops.reshape(x, (*others, channels // length, length))
+    return ops.reshape(x, (*ops.shape(x)[:-1], x.shape[-1] // length, length))
 
 
 def _ungrouped(x):
     """Reshape (..., groups, channels of a group) to (..., channels)."""
-    *others, groups, channels = ops.shape(x)
-    return ops.reshape(x, (*others, groups * channels))
+    return ops.reshape(x, (*ops.shape(x)[:-2], x.shape[-2] * x.shape[-1]))
 
 
 def _dtype(x):
@@ -296,10 +289,7 @@ def _tensor(name, value):
 def _check_fit(window, inputs, name, tensor, at_each_position):
     """Raise a `ParameterError` unless `tensor` has shape (batch, *positions, *at_each_position)."""
     shape = tuple(inputs.shape)
-    if shape[-1] % window.groups:
-        raise checks.ParameterError(
-            f"`groups` must divide the {shape[-1]} channels of `inputs`. Received: groups={window.groups}"
-        )
+    window.check_channels(shape[-1])
     expected = (shape[0], *window.output_sizes(shape[1:-1]), *at_each_position)
     settings = f"strides {window.strides}, dilation rate {window.dilation_rate} and padding {window.padding!r}"
     rule = f"`{name}` must have shape {expected} for inputs of shape {shape}, {settings}"

@@ -78,6 +78,13 @@ class Window(NamedTuple):
         """How many values the kernels of one position have, all groups together."""
         return math.prod(self.kernel_size) * self.groups
 
+    def check_channels(self, channels: int, of: str = "") -> None:
+        """Raise a `ParameterError` unless the groups divide the `channels` of the inputs."""
+        if channels % self.groups:
+            raise checks.ParameterError(
+                f"`groups` {of}must divide the {channels} channels of `inputs`. Received: groups={self.groups}"
+            )
+
     def output_sizes(self, sizes: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the spatial sizes after the operation, None where that of the inputs is None.
 
@@ -86,7 +93,7 @@ class Window(NamedTuple):
         """
         pairs = zip(self.axes, sizes, strict=True)
         found = tuple(None if size is None else axis.positions(size) for axis, size in pairs)
-        if any(is_known(n) and n <= 0 for n in found):
+        if any(n is not None and is_known(n) and n <= 0 for n in found):
             raise checks.ParameterError(
                 f"`inputs` must be as large as the window, kernel size {self.kernel_size} with dilation "
                 f'{self.dilation_rate} and padding {self.padding!r}, or use padding="same". '

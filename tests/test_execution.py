@@ -6,7 +6,6 @@ import sys
 import keras
 import numpy as np
 import pytest
-from keras import ops
 from loops import BACKEND, LAYERS, RANKS, Case, assert_close, cut, images
 
 from involution_utils import execution
@@ -146,13 +145,12 @@ def test_plain_operations_switch_for_other_exporters_and_have_rank_5_at_most():
 
 
 @only_tensorflow
-@pytest.mark.parametrize("jit_compile", [True, False])
-def test_inside_a_tf_function(jit_compile):
+def test_inside_a_function_that_is_compiled_itself():
     import tensorflow as tf
 
     case = cut(Case(), 2)
     inputs, kernels, _ = case.draw()
-    outputs = tf.function(involution, jit_compile=jit_compile)(tf.constant(inputs), tf.constant(kernels))
+    outputs = tf.function(involution, jit_compile=True)(tf.constant(inputs), tf.constant(kernels))
     assert_close(outputs, case.loop(inputs, kernels))
 
 
@@ -175,16 +173,6 @@ def test_falls_back_to_plain_operations_without_xla(monkeypatch):
         assert_close(case.involution(inputs, kernels), case.loop(inputs, kernels))
     finally:
         execution._xla_works.cache_clear(), execution._programs.clear()
-
-
-@only_tensorflow
-def test_vectorized_map():
-    import tensorflow as tf
-
-    case = cut(Case(batch=1), 2)
-    inputs, kernels, _ = zip(*(case.draw() for _ in range(3)), strict=True)
-    outputs = tf.vectorized_map(lambda pair: case.involution(*pair), (tf.constant(inputs), tf.constant(kernels)))
-    assert_close(outputs[1], case.loop(inputs[1], kernels[1]))
 
 
 @only_tensorflow
@@ -238,45 +226,6 @@ def test_forward_mode_on_tensorflow_alone_and_over_reverse_mode(traced):
         by_direction = tf.reduce_sum(gradient(inputs) * direction)
     np.testing.assert_allclose(jvp, by_direction, rtol=1e-4)
     assert_close(hvp, tape.gradient(by_direction, inputs), 1e-3)
-
-
-@only_jax
-@RANKS
-def test_both_modes_of_differentiation_agree_on_jax(rank):
-    import jax
-
-    case = cut(Case(batch=1, sizes=(3, 4, 2), strides=(2, 1, 1)), rank)
-    inputs, kernels, _ = case.draw()
-
-    def loss(inputs, kernels):
-        return (case.involution(inputs, kernels) ** 2).sum()
-
-    tangents = jax.jvp(case.involution, (inputs, kernels), (inputs, kernels))[1]
-    assert_close(tangents, 2 * case.loop(inputs, kernels))
-    by_columns = jax.jit(jax.jacfwd(jax.grad(loss, (0, 1)), (0, 1)))(inputs, kernels)
-    by_rows = jax.jit(jax.jacrev(jax.grad(loss, (0, 1)), (0, 1)))(inputs, kernels)
-    for forward, reverse in zip(*map(jax.tree.leaves, (by_columns, by_rows)), strict=True):
-        assert_close(forward, reverse)
-
-
-@only_jax
-def test_vmap_and_jit_on_jax():
-    import jax
-
-    case = cut(Case(strides=(2, 1, 1)), 2)
-    inputs, kernels, upstream = (np.stack([a, 2 * a]) for a in case.draw())
-
-    def loss(inputs, kernels, upstream):
-        return ops.sum(case.involution(inputs, kernels) * upstream)
-
-    outputs = jax.jit(jax.vmap(case.involution))(inputs, kernels)
-    found = jax.jit(jax.vmap(jax.grad(loss, (0, 1))))(inputs, kernels, upstream)
-    shared = jax.vmap(case.involution, in_axes=(0, None))(inputs, kernels[1])
-    for n in (0, 1):
-        assert_close(outputs[n], case.loop(inputs[n], kernels[n]))
-        assert_close(shared[n], case.loop(inputs[n], kernels[1]))
-        for actual, expected in zip(found, case.loop_gradients(inputs[n], kernels[n], upstream[n]), strict=True):
-            assert_close(actual[n], expected)
 
 
 @only_jax
