@@ -246,6 +246,15 @@ def test_exported_from_jax_for_unknown_sizes_and_strides(rank, kernel_size, padd
 
 
 @only_tensorflow
+def test_a_layer_is_rematerialized_in_eager_training():
+    with keras.RematScope(mode="full"):
+        model = keras.Sequential([keras.Input((5, 5, 4)), Involution2D(3, strides=2)])
+        model.compile("sgd", "mse", run_eagerly=True)
+        losses = model.fit(images(2, 5, 5, 4), images(2, 3, 3, 4), verbose=0).history["loss"]
+    assert np.isfinite(losses).all()
+
+
+@only_tensorflow
 @long
 def test_many_kernels_and_sizes_do_not_make_tensorflow_warn_of_retracing():
     code = """
