@@ -108,8 +108,8 @@ def test_first_mentions_lead_to_the_glossary(pages):
     links = pages["notebooks/02_involution.html"].select("a.glossary-term")
     assert len(links) >= 5
     assert len({link["href"] for link in links}) == len(links), "a term is linked twice"
-    (patch,) = [link for link in links if link.get_text().lower().startswith("patch")]
-    assert patch["title"].startswith("a copy of the window of one position; all patches together take K² times")
+    (window,) = [link for link in links if link.get_text().lower().startswith("window")]
+    assert window["title"] == "the K×K pixels around a position."
 
 
 def test_a_notebook_is_one_click_away_from_running(pages):
