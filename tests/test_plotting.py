@@ -187,6 +187,8 @@ def test_a_forest_has_a_row_per_estimate_and_fills_the_findings():
 
 
 def test_errors_are_drawn_where_they_are():
-    (axis,) = plotting.error_frontier([(0, 3), (1, 1), (4, 0)], {"blur": (0, 5)}, ("wall", "face")).axes
-    curve, _, blur = axis.lines
+    front, ends = [(0, 3), (1, 1), (4, 0)], [(0, 5), (4, 0)]
+    (axis,) = plotting.error_frontier(front, {"blur": (0, 5)}, ("wall", "face"), ends).axes
+    curve, mixtures, _, blur = axis.lines
+    assert (mixtures.get_xydata().tolist(), mixtures.get_linestyle()) == ([[0, 5], [4, 0]], "--")
     assert (curve.get_xydata().tolist(), blur.get_xydata().tolist()) == ([[0, 3], [1, 1], [4, 0]], [[0, 5]])

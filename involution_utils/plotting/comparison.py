@@ -99,22 +99,34 @@ def forest(
 
 
 @styled
-def error_frontier(front: np.ndarray, named: Mapping[str, tuple[float, float]], labels: tuple[str, str]) -> Figure:
+def error_frontier(
+    front: np.ndarray,
+    named: Mapping[str, tuple[float, float]],
+    labels: tuple[str, str],
+    mixtures: np.ndarray | None = None,
+) -> Figure:
     """Draw two errors against each other: a curve of the best that can be had, and single points beside it.
 
     Args:
         front: (N, 2), the errors along the curve.
         named: dict from a point's name to its two errors.
         labels: the names of the two errors, with the unit.
+        mixtures: (M, 2), the errors along a dashed line, of what is mixed from its two ends.
     """
-    figure, ((axis,),) = panels(1, 1, 5.2, 3.4, bare=False)
+    figure, ((axis,),) = panels(1, 1, 5.6, 3.6, bare=False)
     axis.fill_between(*np.transpose(front), color=OKABE_ITO[4], alpha=0.25, lw=0, label="out of reach")
     axis.plot(*np.transpose(front), color=OKABE_ITO[0], label="best of all kernels")
+    if mixtures is not None:
+        axis.plot(*np.transpose(mixtures), "--", color="gray", label="mixtures")
     axis.plot(0, 0, "*", color=OKABE_ITO[5], ms=16, clip_on=False, label="what we want")
-    for marker, color, (name, point) in zip("osD^v", OKABE_ITO[1:], named.items(), strict=False):
+    colors = *OKABE_ITO[1:5], OKABE_ITO[7]  # the star's is left out
+    for marker, color, (name, point) in zip("osD^v", colors, named.items(), strict=False):
         axis.plot(*point, marker, color=color, ms=8, clip_on=False, label=name)
     axis.set(xlabel=labels[0], ylabel=labels[1], xlim=(0, None), ylim=(0, None))
     axis.legend(frameon=False)
     points = [f"{name} {one:.1f} and {other:.1f}" for name, (one, other) in named.items()]
-    figure.set_label(f"A curve of the best errors, {' against '.join(labels)}, and points: {listed(points)}.")
+    figure.set_label(
+        f"Two errors, {' against '.join(labels)}: a curve of the best that can be had, which stays away from the star "
+        f"at zero{', below a dashed line of mixtures' if mixtures is not None else ''}, and points: {listed(points)}."
+    )
     return figure
