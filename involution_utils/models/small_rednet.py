@@ -83,8 +83,8 @@ def small_rednet(
         normalization: of the kernel generator, "batch" or "none", for "involution".
         start_as_mean: whether the kernels start as the mean of their window, plus what the generator adds, for
             "involution"; by default they start around zero.
-        kernel_generator: for "involution", a function that makes a kernel generator of your own, as in notebook 08. It is
-            called once per block as `kernel_generator(kernel_size, strides=..., groups=..., reduction_ratio=...)`.
+        kernel_generator: for "involution", a function that makes a kernel generator, as in notebook 08. It is called
+            once per block as `kernel_generator(kernel_size, strides=..., groups=..., reduction_ratio=...)`.
 
     Returns:
         A `keras.Model` from (batch, *input_shape) to (batch, num_classes), not compiled.
