@@ -26,11 +26,7 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-# Notebook 08 trains for minutes even in its reduced form.
-MINUTES = [pytest.param(p, marks=pytest.mark.long) if p.stem.startswith("08") else p for p in PATHS]
-
-
-@pytest.mark.parametrize("path", MINUTES, ids=lambda path: path.stem)
+@each
 @pytest.mark.timeout(1000)
 def test_outputs_are_those_stored(path, tmp_path):
     same, report = compare(reduced_copy(path, tmp_path))
@@ -186,6 +182,6 @@ def test_ignored_cells_are_those_that_depend_on_data_training_or_time():
         "03_training": 9,  # the data's source, the trainings, what they reached, their errors, their time
         "05_kernels": 9,  # the data's source, what was trained, six outputs on these images' kernels, a lesion on them
         "06_self_attention": 1,  # what a training gave
-        "07_worth_it": 2,  # the data's source, a training with its result
-        "08_your_own": 8,  # the data's source, six tables and a figure of what trainings gave
+        "07_worth_it": 1,  # what the layers take here
+        "08_your_own": 0,
     }

@@ -5,14 +5,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "beyond_images": ["check_mean_iou", "check_signal_involution"],
         "convolution": ["check_parameter_count", "check_receptive_field", "check_strided_convolution"],
-        "fair_comparison": [
-            "check_conv2d_multiply_adds",
-            "check_effects",
-            "check_holm",
-            "check_operator_parameters",
-            "check_paired_interval",
-        ],
         "involution": [
             "check_group_of_channel",
             "check_involution",
@@ -29,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "self_attention": ["check_attention_kernels", "check_attention_parameters", "check_window_pairs"],
         "training": ["check_dense_parameters", "check_fair_head", "check_interval", "check_repaired_inn"],
-        "your_own": ["check_kernel_generator", "check_mean_iou", "check_signal_involution"],
+        "worth_it": ["check_equivalence", "check_holm", "check_operator_parameters"],
+        "your_own": ["check_kernel_generator", "check_mix_kernels", "check_position_code"],
     },
 )

@@ -4,7 +4,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from involution_utils import checks
 from involution_utils.exercises.judge import Verdict, is_stub, judge, raised, unanswered, verdict
@@ -108,98 +107,65 @@ def _learning_problem(layer, images):
     return None
 
 
-def check_signal_involution(answer: Any) -> Verdict:
-    """Check `involve_signal(signal, kernels)`, an involution over one axis.
+def check_mix_kernels(answer: Any) -> Verdict:
+    """Check `mix_kernels(logits, menu)`.
 
     Args:
-        answer: function of a signal (T, C) and kernels (T, K, G) with odd K that returns an array (T, C): step t is the
-            sum of the K steps around t, zeros outside the signal, weighted by the kernel of t and of the channel's
-            group. Group g owns the channels g * C // G to (g + 1) * C // G - 1.
+        answer: function of logits (H, W, M) and a menu of kernels (M, K, K) that returns the kernel of each pixel,
+            (H, W, K, K): the sum of the menu, weighted by the softmax of the pixel's logits.
     """
 
-    def involve(signal, kernels, late=0, mode="constant"):
-        (steps, size, groups), channels = kernels.shape, signal.shape[1]
-        padded = np.pad(signal, ((size, size), (0, 0)), mode)
-        windows = sliding_window_view(padded, size, axis=0)[size - size // 2 + late :][:steps]
-        return np.einsum("tcu,tuc->tc", windows, np.repeat(kernels, channels // groups, axis=2))
+    def mix(logits, menu, axis=-1, exponential=np.exp):
+        weights = exponential(logits)
+        return np.einsum("hwm,mab->hwab", weights / weights.sum(axis, keepdims=True), menu)
 
-    def involve_signal(signal, kernels):
-        return involve(signal, kernels)
+    def mix_kernels(logits, menu):
+        return mix(logits, menu)
 
     mistakes = {
-        "the kernels are flipped; use them as they are.": lambda x, k: involve(x, k[:, ::-1]),
-        "the groups are interleaved; the channels of a group are neighbors.": (
-            lambda x, k: involve(x, np.tile(k, x.shape[1] // k.shape[2]))
+        "the softmax runs over the menu, for each pixel by itself.": (
+            lambda x, m: mix(x, m, axis=(0, 1)),
+            lambda x, m: mix(x, m, axis=None),
+            lambda x, m: mix(x, m, axis=0),
+            lambda x, m: mix(x, m, axis=1),
         ),
-        "the windows start at their step; they should be centered on it.": lambda x, k: involve(x, k, k.shape[1] // 2),
-        "the windows end at their step; they should be centered on it.": lambda x, k: involve(x, k, -(k.shape[1] // 2)),
-        "the kernel of the first step serves every step.": lambda x, k: involve(x, np.broadcast_to(k[:1], k.shape)),
-        "the kernel of group 0 serves all groups.": lambda x, k: involve(x, k[..., :1]),
-        "the signal continues at its other end; there should be zeros.": lambda x, k: involve(x, k, mode="wrap"),
-        "the signal continues with its last value; there should be zeros.": lambda x, k: involve(x, k, mode="edge"),
-        "the taps are averaged; they should be summed.": lambda x, k: involve(x, k) / k.shape[1],
+        "the logits are used as weights; take their softmax first.": lambda x, m: np.tensordot(x, m, 1),
+        "the weights of a pixel should add up to one.": lambda x, m: np.tensordot(np.exp(x), m, 1),
+        "each pixel mixes all kernels; this takes the one that it likes best.": lambda x, m: m[x.argmax(-1)],
+        "the logits are divided by their sum; a softmax takes their exponentials first.": (
+            lambda x, m: mix(x, m, exponential=np.asarray)
+        ),
+        "the kernels are transposed.": lambda x, m: mix(x, m.swapaxes(1, 2)),
+        "the menu is averaged; each pixel has weights of its own.": lambda x, m: mix(0 * x, m),
     }
-    draw = np.random.default_rng(16).normal
-    sizes = [(4, 1, 3, 1), (6, 4, 3, 2), (9, 6, 5, 3), (7, 4, 1, 4)]
-    cases = [
-        (draw(size=(steps, channels)), draw(size=(steps, size, groups))) for steps, channels, size, groups in sizes
-    ]
-    return judge(answer, cases, involve_signal, "one axis less, and nothing else is new.", mistakes)
+    draw = np.random.default_rng(18).normal
+    cases = [(draw(size=(h, w, m)), draw(size=(m, k, k))) for h, w, m, k in ((1, 2, 2, 3), (3, 3, 3, 3), (4, 2, 5, 4))]
+    return judge(answer, cases, mix_kernels, "a pixel needs as many numbers as the menu has kernels.", mistakes)
 
 
-def check_mean_iou(answer: Any) -> Verdict:
-    """Check `mean_iou(truth, predicted, classes)`.
+def check_position_code(answer: Any) -> Verdict:
+    """Check `position_code(height, width)`.
 
     Args:
-        answer: function of two arrays of numbers of the same shape. For each of the classes 0 to classes - 1 it divides
-            the pixels that have the class in both by those that have it in either; it returns the mean over the
-            classes that occur in at least one of the two.
+        answer: function of two sizes of at least 2 that returns an array (height, width, 2), whose first channel runs
+            from -1 in the first row to 1 in the last, its second likewise over the columns.
     """
 
-    def share(truth, predicted, below=lambda both, one, other: one + other - both):
-        """Return the share of one class, from two masks; NaN where nothing is below the line."""
-        both, one, other = (float(mask.sum()) for mask in (truth & predicted, truth, predicted))
-        return both / below(both, one, other) if below(both, one, other) else np.nan
+    def code(rows, columns):
+        return np.stack(np.broadcast_arrays(rows[:, None], columns), axis=-1)
 
-    def mean(t, p, classes, **change):
-        return np.nanmean([share(t == c, p == c, **change) for c in classes])
-
-    def mean_iou(truth, predicted, classes):
-        return mean(truth, predicted, range(classes))
-
-    def with_absent(value):
-        return lambda t, p, n: np.mean(np.nan_to_num([share(t == c, p == c) for c in range(n)], nan=value))
+    def position_code(height, width):
+        return code(np.linspace(-1, 1, height), np.linspace(-1, 1, width))
 
     mistakes = {
-        "this is the share of right pixels; divide class by class, then take the mean.": lambda t, p, n: (
-            t == p
-        ).mean(),
-        "classes are pooled; divide class by class, then take the mean.": (
-            lambda t, p, n: (t == p).sum() / (2 * t.size - (t == p).sum())
+        "the channels are exchanged: rows come first.": lambda h, w: position_code(h, w)[..., ::-1],
+        "the code runs the other way: -1 stands first.": lambda h, w: -position_code(h, w),
+        "the code runs from 0 to 1; it should run from -1 to 1.": lambda h, w: (position_code(h, w) + 1) / 2,
+        "the code stops before 1; the last row and column should have it.": (
+            lambda h, w: code(2 * np.arange(h) / h - 1, 2 * np.arange(w) / w - 1)
         ),
-        "classes that occur nowhere count as 0; leave them out.": with_absent(0.0),
-        "classes that occur nowhere count as 1; leave them out.": with_absent(1.0),
-        "this divides by the pixels of the class in the truth; divide by those in either.": (
-            lambda t, p, n: mean(t, p, range(n), below=lambda both, one, other: one)
-        ),
-        "this divides by the pixels of the class in the prediction; divide by those in either.": (
-            lambda t, p, n: mean(t, p, range(n), below=lambda both, one, other: other)
-        ),
-        "pixels in both are counted twice below the line.": (
-            lambda t, p, n: mean(t, p, range(n), below=lambda both, one, other: one + other)
-        ),
-        "this is the Dice coefficient; an intersection is divided by the union.": (
-            lambda t, p, n: mean(t, p, range(n), below=lambda both, one, other: (one + other) / 2)
-        ),
-        "class 0 is left out; the background is a class like the others.": lambda t, p, n: mean(t, p, range(1, n)),
-        "only classes of the truth count; one that is predicted, but nowhere, counts too: as 0.": (
-            lambda t, p, n: mean(t, p, np.unique(t))
-        ),
+        "these are numbers of rows and columns; bring them to -1 to 1.": lambda h, w: code(np.arange(h), np.arange(w)),
+        "height and width are exchanged.": lambda h, w: position_code(w, h),
+        "the two channels are the last axis.": lambda h, w: np.moveaxis(position_code(h, w), -1, 0),
     }
-    random, cases = np.random.default_rng(17), []
-    for size, classes, present in (((2, 3), 2, 2), ((4, 5), 3, 3), ((6, 6), 5, 3), ((2, 8, 8), 4, 3)):
-        truth = random.integers(0, present, size)
-        predicted = np.where(random.uniform(size=size) < 0.6, truth, random.integers(0, present, size))
-        cases.append((truth, predicted, classes))
-    cases.append((np.array([[0, 0, 1], [1, 1, 0]]), np.array([[0, 2, 1], [1, 1, 2]]), 4))
-    return judge(answer, cases, mean_iou, "each class counts the same, however few its pixels.", mistakes)
+    return judge(answer, [(2, 3), (5, 2), (4, 4)], position_code, "now a kernel can know its place.", mistakes)

@@ -8,10 +8,10 @@ import pytest
 
 from exercises import ANSWERS, MISTAKES, RIGHT
 from exercises.convolution import convolve
-from exercises.fair_comparison import operator_parameters
 from exercises.involution import involution_parameters
 from exercises.self_attention import attention_parameters
 from exercises.training import classifier
+from exercises.worth_it import operator_parameters
 from involution_utils import exercises
 
 CHECKS = sorted(name.removeprefix("check_") for name in dir(exercises) if name.startswith("check_"))
@@ -212,7 +212,7 @@ def test_a_layer_without_a_call_is_a_stub():
 
 
 def test_a_generator_is_judged_by_what_it_should_look_at():
-    from exercises.kernel_generator import OneKernel, OwnPixel, PositionCode, WiderContext
+    from exercises.your_own import OneKernel, OwnPixel, PositionCode, WiderContext
 
     check = exercises.check_kernel_generator
     assert check(OwnPixel, looks_at="pixel")

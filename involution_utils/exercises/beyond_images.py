@@ -1,0 +1,105 @@
+"""The checks of notebook 09."""
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from involution_utils.exercises.judge import Verdict, judge
+
+
+def check_signal_involution(answer: Any) -> Verdict:
+    """Check `involve_signal(signal, kernels)`, an involution over one axis.
+
+    Args:
+        answer: function of a signal (T, C) and kernels (T, K, G) with odd K that returns an array (T, C): step t is the
+            sum of the K steps around t, zeros outside the signal, weighted by the kernel of t and of the channel's
+            group. Group g owns the channels g * C // G to (g + 1) * C // G - 1.
+    """
+
+    def involve(signal, kernels, late=0, mode="constant"):
+        (steps, size, groups), channels = kernels.shape, signal.shape[1]
+        padded = np.pad(signal, ((size, size), (0, 0)), mode)
+        windows = sliding_window_view(padded, size, axis=0)[size - size // 2 + late :][:steps]
+        return np.einsum("tcu,tuc->tc", windows, np.repeat(kernels, channels // groups, axis=2))
+
+    def involve_signal(signal, kernels):
+        return involve(signal, kernels)
+
+    mistakes = {
+        "the kernels are flipped; use them as they are.": lambda x, k: involve(x, k[:, ::-1]),
+        "the groups are interleaved; the channels of a group are neighbors.": (
+            lambda x, k: involve(x, np.tile(k, x.shape[1] // k.shape[2]))
+        ),
+        "the windows start at their step; they should be centered on it.": lambda x, k: involve(x, k, k.shape[1] // 2),
+        "the windows end at their step; they should be centered on it.": lambda x, k: involve(x, k, -(k.shape[1] // 2)),
+        "the kernel of the first step serves every step.": lambda x, k: involve(x, np.broadcast_to(k[:1], k.shape)),
+        "the kernel of group 0 serves all groups.": lambda x, k: involve(x, k[..., :1]),
+        "the signal continues at its other end; there should be zeros.": lambda x, k: involve(x, k, mode="wrap"),
+        "the signal continues with its last value; there should be zeros.": lambda x, k: involve(x, k, mode="edge"),
+        "the taps are averaged; they should be summed.": lambda x, k: involve(x, k) / k.shape[1],
+    }
+    draw = np.random.default_rng(16).normal
+    sizes = [(4, 1, 3, 1), (6, 4, 3, 2), (9, 6, 5, 3), (7, 4, 1, 4)]
+    cases = [
+        (draw(size=(steps, channels)), draw(size=(steps, size, groups))) for steps, channels, size, groups in sizes
+    ]
+    return judge(answer, cases, involve_signal, "one axis less, and nothing else is new.", mistakes)
+
+
+def check_mean_iou(answer: Any) -> Verdict:
+    """Check `mean_iou(truth, predicted, classes)`.
+
+    Args:
+        answer: function of two arrays of numbers of the same shape. For each of the classes 0 to classes - 1 it divides
+            the pixels that have the class in both by those that have it in either; it returns the mean over the
+            classes that occur in at least one of the two.
+    """
+
+    def share(truth, predicted, below=lambda both, one, other: one + other - both):
+        """Return the share of one class, from two masks; NaN where nothing is below the line."""
+        both, one, other = (float(mask.sum()) for mask in (truth & predicted, truth, predicted))
+        return both / below(both, one, other) if below(both, one, other) else np.nan
+
+    def mean(t, p, classes, **change):
+        return np.nanmean([share(t == c, p == c, **change) for c in classes])
+
+    def mean_iou(truth, predicted, classes):
+        return mean(truth, predicted, range(classes))
+
+    def with_absent(value):
+        return lambda t, p, n: np.mean(np.nan_to_num([share(t == c, p == c) for c in range(n)], nan=value))
+
+    mistakes = {
+        "this is the share of right pixels; divide class by class, then take the mean.": lambda t, p, n: (
+            t == p
+        ).mean(),
+        "classes are pooled; divide class by class, then take the mean.": (
+            lambda t, p, n: (t == p).sum() / (2 * t.size - (t == p).sum())
+        ),
+        "classes that occur nowhere count as 0; leave them out.": with_absent(0.0),
+        "classes that occur nowhere count as 1; leave them out.": with_absent(1.0),
+        "this divides by the pixels of the class in the truth; divide by those in either.": (
+            lambda t, p, n: mean(t, p, range(n), below=lambda both, one, other: one)
+        ),
+        "this divides by the pixels of the class in the prediction; divide by those in either.": (
+            lambda t, p, n: mean(t, p, range(n), below=lambda both, one, other: other)
+        ),
+        "pixels in both are counted twice below the line.": (
+            lambda t, p, n: mean(t, p, range(n), below=lambda both, one, other: one + other)
+        ),
+        "this is the Dice coefficient; an intersection is divided by the union.": (
+            lambda t, p, n: mean(t, p, range(n), below=lambda both, one, other: (one + other) / 2)
+        ),
+        "class 0 is left out; the background is a class like the others.": lambda t, p, n: mean(t, p, range(1, n)),
+        "only classes of the truth count; one that is predicted, but nowhere, counts too: as 0.": (
+            lambda t, p, n: mean(t, p, np.unique(t))
+        ),
+    }
+    random, cases = np.random.default_rng(17), []
+    for size, classes, present in (((2, 3), 2, 2), ((4, 5), 3, 3), ((6, 6), 5, 3), ((2, 8, 8), 4, 3)):
+        truth = random.integers(0, present, size)
+        predicted = np.where(random.uniform(size=size) < 0.6, truth, random.integers(0, present, size))
+        cases.append((truth, predicted, classes))
+    cases.append((np.array([[0, 0, 1], [1, 1, 0]]), np.array([[0, 2, 1], [1, 1, 2]]), 4))
+    return judge(answer, cases, mean_iou, "each class counts the same, however few its pixels.", mistakes)
