@@ -95,11 +95,11 @@ def test_links_lead_somewhere(path):
 
 
 @each
-def test_at_least_three_exercises_with_solution_and_check(path):
+def test_three_exercises_with_solution_and_check_or_two_on_the_last_page(path):
     notebook = read(path)
     checks = [cell for cell in code_cells(notebook) if "exercises.check_" in cell.source]
     solutions = [cell for cell in notebook.cells if "<details><summary>Solution" in cell.source]
-    assert len(solutions) == len(checks) >= 3
+    assert len(solutions) == len(checks) >= (2 if path == PATHS[-1] else 3)
     assert all("Not answered yet" in str(cell.outputs) for cell in checks)
 
 
@@ -184,4 +184,5 @@ def test_ignored_cells_are_those_that_depend_on_data_training_or_time():
         "06_self_attention": 1,  # what a training gave
         "07_worth_it": 1,  # what the layers take here
         "08_your_own": 0,
+        "09_beyond_images": 1,  # what a training reached
     }

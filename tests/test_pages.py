@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import involution_utils as package
+from lab import labels
 
 
 def code_of(name):
@@ -32,7 +33,8 @@ def definitions(name, variables=()):
 
 @pytest.fixture(scope="module")
 def page():
-    return definitions("03_training") | definitions("08_your_own")
+    own, beyond = definitions("08_your_own"), definitions("09_beyond_images", ["operators"])
+    return definitions("03_training") | own | beyond
 
 
 @pytest.mark.parametrize(
@@ -93,3 +95,11 @@ def test_the_default_generator_is_that_of_the_page(page):
     for name in ("reduce", "normalize", "span"):
         alike(getattr(ours.kernel_generator, name), getattr(theirs.kernel_generator, name))
     np.testing.assert_allclose(ours(images), theirs(images), atol=1e-4)
+
+
+@pytest.mark.parametrize("operator", ["involution", "depthwise"])
+def test_the_networks_that_label_are_those_of_the_page(operator, page):
+    images = np.random.default_rng(1).random((2, 13, 9, 3)).astype("float32")
+    ours, theirs = labels.build(operator), page["labeler"](page["operators"][operator])
+    alike(ours, theirs)
+    np.testing.assert_allclose(ours(images), theirs(images), rtol=1e-4, atol=1e-4)
