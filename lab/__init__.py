@@ -2,6 +2,7 @@
 
 python -m lab list
 python -m lab run NAME
+python -m lab ship NAME LABEL
 python -m lab sweep NOTEBOOK -p epochs 2 -p seed 0,1,2 --out FOLDER
 
 `DECLARATION.md` says, by date, what was declared before which runs.

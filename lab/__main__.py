@@ -2,12 +2,14 @@
 
 import argparse
 import contextlib
+import shutil
 import sys
 from pathlib import Path
 
 import pooch
 
 from involution_utils import checks, records
+from involution_utils.models.checkpoints import ASSETS
 from lab import sweep
 from lab.experiments import EXPERIMENTS
 from lab.run import make
@@ -28,9 +30,21 @@ def _list(options):
 
 def _run(options):
     checks.choice("name", options.name, EXPERIMENTS)
-    models = options.models or options.state / "models"
     with _executor(options.scheduler) as executor:
-        return _told(make(EXPERIMENTS[options.name], options.results, options.state, models, executor))
+        return _told(make(EXPERIMENTS[options.name], options.results, options.state, options.models, executor))
+
+
+def _ship(options):
+    experiment = EXPERIMENTS[checks.choice("name", options.name, EXPERIMENTS)]
+    runs = {run.label: run for run in experiment.declare(options.results)}
+    run = runs[checks.choice("label", options.label, runs)]
+    rows = [row for row in records.read_rows(experiment.name, options.results) if run.is_done([row])]
+    if not rows:
+        raise checks.ParameterError(f"{run.label} is not done: {run.command}")
+    options.assets.mkdir(parents=True, exist_ok=True)
+    shutil.copy(options.models / experiment.name / f"{run.label}.keras", options.assets / f"{run.model}.keras")
+    records.save_json(rows[0], options.assets / f"{run.model}.json")
+    return 0
 
 
 def _sweep(options):
@@ -43,12 +57,8 @@ def _sweep(options):
 
 def _told(failures):
     for failure in failures:
-        _say(f"{failure}; the same command tries it again")
+        print(f"{failure}; the same command tries it again", file=sys.stderr)
     return 1 if failures else 0
-
-
-def _say(problem):
-    print(problem, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -76,34 +86,37 @@ def main(arguments: list[str] | None = None) -> int:
     listed.set_defaults(do=_list)
     run = commands.add_parser("run", help="make the rows of an experiment that are missing")
     run.set_defaults(do=_run)
-    run.add_argument("name", help=", ".join(EXPERIMENTS))
-    run.add_argument(
-        "--state", type=Path, default=pooch.os_cache("involution-lab"), help="folder of what resumes an unfinished run"
-    )
-    run.add_argument("--models", type=Path, help="folder of the trained models; by default one in that of --state")
+    cache = pooch.os_cache("involution-lab")
+    run.add_argument("--state", type=Path, default=cache, help="folder of what resumes an unfinished run")
+    shipped = commands.add_parser("ship", help="let a trained network and its row ship with the package")
+    shipped.set_defaults(do=_ship)
+    shipped.add_argument("--assets", type=Path, default=ASSETS, help="folder of the models that ship")
+    for command in (run, shipped):
+        command.add_argument("name", help=", ".join(EXPERIMENTS))
+        command.add_argument("--models", type=Path, default=cache / "models", help="folder of the trained models")
+    shipped.add_argument("label", help="what `run` printed when it was done")
     swept = commands.add_parser("sweep", help="execute a notebook over a grid of its parameters")
     swept.set_defaults(do=_sweep)
     swept.add_argument("notebook", type=Path, help="file of the notebook")
-    swept.add_argument(
-        "-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUES"), help="0,1,2"
-    )
+    given = {"dest": "parameters", "nargs": 2, "action": "append", "default": []}
+    swept.add_argument("-p", **given, metavar=("NAME", "VALUES"), help="0,1,2")
     swept.add_argument("--out", type=Path, required=True, help="folder of the executed notebooks and their records")
     for command in (run, swept):
         command.add_argument("--scheduler", help="address of a Dask scheduler, tcp://HOST:PORT, whose workers do it")
-    for command in (listed, run):
+    for command in (listed, run, shipped):
         command.add_argument("--results", type=Path, default=records.RESULTS, help="folder of the tables")
     options = parser.parse_args(arguments)
+    status = 2
     try:
         return options.do(options)
     except checks.ParameterError as error:
-        _say(str(error))
-        return 2
+        problem = str(error)
     except OSError as error:
-        _say(f"{error.filename or 'a file'}: {error.strerror}; the finished rows stay")
-        return 2
+        problem = f"{error.filename or 'a file'}: {error.strerror or error}; the finished rows stay"
     except KeyboardInterrupt:
-        _say("interrupted; the finished rows stay, and the same command goes on from here")
-        return 130
+        problem, status = "interrupted; the finished rows stay, and the same command goes on from here", 130
+    print(problem, file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

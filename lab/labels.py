@@ -14,6 +14,7 @@ from keras import layers
 from scipy import ndimage
 
 from involution_utils import analysis, checks
+from involution_utils.data import scaled
 from involution_utils.data.tasks import MASK_CLASSES, shapes_with_masks
 from involution_utils.layers import Involution2D
 from lab.run import Run
@@ -44,11 +45,11 @@ class LabelRun(Run):
         rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, EPOCHS * SCENES // BATCH_SIZE)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
-        model.fit(images / np.float32(255), labels, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
+        model.fit(scaled(images), labels, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
         found: dict[str, Any] = {}
         for name, size in SIZES.items():
             images, truth = shapes_with_masks(TEST_SCENES, *size, seed=2 * self.seed + 1)
-            logits = model.predict(images / np.float32(255), batch_size=20, verbose=0)
+            logits = model.predict(scaled(images), batch_size=20, verbose=0)
             iou, border = scores(truth, logits.argmax(-1))
             found |= {f"mean IoU, {name}": round(iou, 4), f"border, {name}": round(border, 4)}
         return found | {"trainable_parameters": analysis.count_parameters(model)}, {}

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from involution_utils import analysis, checks
-from involution_utils.data import Batches
+from involution_utils.data import Batches, scaled
 from involution_utils.models import load_pretrained
 from lab.run import Run
 from lab.training import TrainingRun
@@ -62,12 +62,11 @@ class LesionRun(Run):
         """Lesion the network and measure it on the held-out images; keep the class that it gives each of them."""
         sizes = {"train_images": 45_000, "validation_images": 5_000}
         data = (self.network or TrainingRun(experiment="x", name="x", model=self.model, **sizes)).images()
-        reference = data.x_train[:: len(data.x_train) // REFERENCE_IMAGES][:REFERENCE_IMAGES].astype("float32") / 255
+        reference = scaled(data.x_train[:: len(data.x_train) // REFERENCE_IMAGES][:REFERENCE_IMAGES])
         model = _trained(self.network, models) if self.network else load_pretrained(self.model)
         if self.name != "none":
-            model = analysis.lesioned(
-                model, self.name, reference, None if self.layer == "all" else [self.layer], self.seed
-            )
+            names = None if self.layer == "all" else [self.layer]
+            model = analysis.lesioned(model, self.name, reference, names, self.seed)
         if self.reestimated:
             analysis.reestimate_normalization(model, reference, batch_size=500)
         classes = model.predict(Batches(data.x_validation, data.y_validation, 500, shuffle=False), verbose=0).argmax(-1)
@@ -89,7 +88,7 @@ class KernelRun(Run):
 
     def execute(self, state: Path, models: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Measure the kernels of 500 held-out images and of their mirror images; a list has a number per block."""
-        images = self.network.images().x_validation[::10].astype("float32") / 255
+        images = scaled(self.network.images().x_validation[::10])
         images = np.concatenate([images, images[:, :, ::-1]])
         columns: dict[str, list] = {}
         for kernels in analysis.layer_kernels(_trained(self.network, models), images).values():

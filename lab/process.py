@@ -12,7 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, as_completed
 from typing import Any
 
+from traitlets.config import Config
+
 GRACE_SECONDS = 10.0  # from the wish that a process ends to its end by force
+# A kernel reached through a file rather than a network port, so that a machine without any network will do.
+LOCAL_KERNEL = Config({"KernelManager": {"transport": "tcp" if sys.platform == "win32" else "ipc"}})
 # Of TensorFlow: errors alone; keep freed tensors, which saves page faults.
 SETTINGS = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_CPU_ALLOCATOR_USE_BFC": "true"}
 
@@ -49,10 +53,10 @@ def results_of(
     Yields:
         An item, what the function returned, and None; or an item, None, and why it failed; as they finish.
     """
-    calls = [(item, (call, _checked, _versions(), function, item, *arguments)) for item in items]
-    finished: Iterable = ((item, functools.partial(*parts)) for item, parts in calls)
+    calls = [(item, functools.partial(call, _checked, _versions(), function, item, *arguments)) for item in items]
+    finished: Iterable = calls
     if executor is not None:
-        futures = {executor.submit(*parts): item for item, parts in calls}
+        futures = {executor.submit(each): item for item, each in calls}
         finished = ((futures[future], future.result) for future in as_completed(futures))
     for number, (item, result) in enumerate(finished, start=1):
         try:

@@ -157,4 +157,4 @@ def append(row: Mapping[str, Any], path: Path) -> None:
     with path.open("a+b") as file:
         file.seek(0)
         file.truncate(file.read().rfind(b"\n") + 1)
-        file.write(json.dumps(row, allow_nan=False, ensure_ascii=False).encode() + b"\n")
+        file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")  # a loss may be NaN

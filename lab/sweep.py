@@ -6,7 +6,6 @@ import itertools
 import json
 import re
 import shlex
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -17,6 +16,7 @@ from typing import Any
 
 from involution_utils import checks, records
 from involution_utils.parameters import CHECKS, check_overrides, declared_parameters
+from lab.process import LOCAL_KERNEL
 from lab.run import Experiment, Run, make
 
 
@@ -56,13 +56,10 @@ class Point(Run):
 
         Returns:
             The columns `records`, the content of the JSON files that it left, and `problem`, if a cell failed; and the
-            bytes of all files, the executed notebook among them, by their names.
+            bytes of all files by their names.
         """
         import papermill
-        from traitlets.config import Config
 
-        # A kernel reached through a file rather than a network port, so that a machine without any network will do.
-        local = Config({"KernelManager": {"transport": "tcp" if sys.platform == "win32" else "ipc"}})
         with tempfile.TemporaryDirectory() as name:
             folder, columns = Path(name), {}
             notebook = folder / self.notebook
@@ -71,7 +68,8 @@ class Point(Run):
             if "output_dir" in declared_parameters(notebook):
                 parameters["output_dir"] = "."
             try:
-                papermill.execute_notebook(notebook, notebook, parameters, cwd=name, progress_bar=False, config=local)
+                settings = {"cwd": name, "progress_bar": False, "config": LOCAL_KERNEL}
+                papermill.execute_notebook(notebook, notebook, parameters, **settings)
             except papermill.PapermillExecutionError as error:
                 columns["problem"] = f"cell In [{error.exec_count}]: {error.ename}: {error.evalue}"
             left = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
@@ -101,12 +99,10 @@ def values(name: str, text: str) -> list[Any]:
 
 
 def _value(text):
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two of brackets in brackets
-            continue
-    return text
+    try:
+        return ast.literal_eval({"true": "True", "false": "False", "null": "None"}.get(text, text))
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two of brackets in brackets
+        return text
 
 
 def grid(notebook: str | PathLike, parameters: Iterable[tuple[str, str]]) -> list[Point]:
@@ -174,11 +170,11 @@ def show(points: Sequence[Point], out: Path) -> str:
 
     table = records.read_rows("sweep", out)
     rows = [row for point in points for row in table if point.is_done([row])]
+    if not rows:
+        return "No point is finished."
     frame = pandas.json_normalize(rows, sep=" ")
     numbers = [name for name in frame.select_dtypes("number") if name.startswith("records ")]
     numbers = [name for name in numbers if "test_accuracy" in name or frame[name].nunique() > 1]
-    frame = frame.reindex(
-        columns=[*(f"parameters {name}" for name in points[0].parameters), "processor_seconds", *numbers]
-    )
+    frame = frame[[*(f"parameters {name}" for name in points[0].parameters), "processor_seconds", *numbers]]
     frame.columns = [name.removeprefix("parameters ").removeprefix("records ") for name in frame]
     return frame.to_string(index=False, float_format="{:.4g}".format)

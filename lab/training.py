@@ -3,7 +3,6 @@
 import contextlib
 import inspect
 import io
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -61,15 +60,10 @@ class TrainingRun(Run):
         checks.choice("recipe", self.recipe, checks.RECIPES)
         known = set(inspect.signature(MODELS[self.model]).parameters) - {"input_shape", "num_classes"}
         checks.names(self.arguments, sorted(known), f"argument of {self.model}")
-        try:
-            plain = json.loads(json.dumps(self.arguments, allow_nan=False)) == self.arguments
-        except (TypeError, ValueError):
-            plain = False
-        if not plain:
+        if not all(type(value) in (bool, int, float, str) and value == value for value in self.arguments.values()):
             raise checks.error("arguments", "plain values, as JSON has them", self.arguments)
-        least = {"train_images": 10, "validation_images": 0, "test_images": 0, "epochs": 1, "batch_size": 1}
-        for name, number in least.items():
-            checks.whole_number(name, getattr(self, name), number)
+        for name in ("train_images", "validation_images", "test_images", "epochs", "batch_size"):
+            checks.whole_number(name, getattr(self, name), 0 if name in ("validation_images", "test_images") else 1)
         if not self.test_images and not self.validation_images:
             raise checks.error("test_images", "at least 10 where no images are held out", self.test_images)
         checks.number("learning_rate", self.learning_rate, 0)
@@ -78,7 +72,7 @@ class TrainingRun(Run):
     @property
     def label(self) -> str:
         """Name, learning rate and seed."""
-        return f"{self.name.replace(' ', '_').replace(',', '')}-rate{self.learning_rate:g}-seed{self.seed}"
+        return super().label.replace("-seed", f"-rate{self.learning_rate:g}-seed")
 
     def execute(self, state: Path, models: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Train the network, keep it without its optimizer, and measure it."""

@@ -6,8 +6,6 @@ from pathlib import Path
 import keras
 import pytest
 
-import involution_utils as iu
-
 GUIDES = Path(__file__).resolve().parents[1] / "docs" / "guides"
 PAGES = sorted(path for path in GUIDES.glob("*.md") if path.name != "index.md")
 
@@ -26,11 +24,3 @@ def test_the_code_of_a_guide_runs(page):
 def test_the_list_names_every_guide():
     text = (GUIDES / "index.md").read_text()
     assert set(re.findall(r"\((\w+)\.md\)", text)) == {page.stem for page in PAGES}
-
-
-def test_the_record_says_what_the_guide_on_export_does():
-    table = iu.load_results("inference")
-    assert set(table["model"]) == set(iu.models.PRETRAINED)
-    for _, row in table.iterrows():
-        faster, slower = ("onnx_ms", "keras_ms") if row["images"] == 1 else ("keras_ms", "onnx_ms")
-        assert row[faster] < row[slower], row

@@ -52,8 +52,8 @@ def test_a_run_judges_itself(fields, words):
 class Here(Executor):
     """An executor that calls at once, in this process."""
 
-    def submit(self, call, function, *arguments):
-        future = Future()
+    def submit(self, called):
+        future, (function, *arguments) = Future(), called.args
         try:
             future.set_result(function(*arguments))
         except Exception as error:
@@ -61,7 +61,7 @@ class Here(Executor):
         return future
 
 
-def test_an_experiment_makes_what_is_missing_and_the_same_numbers_again(tmp_path):
+def test_an_experiment_makes_what_is_missing_and_the_same_numbers_again(tmp_path, monkeypatch):
     folders = tmp_path / "results", tmp_path / "state", tmp_path / "models"
     assert make(TINY_EXPERIMENT, *folders, Here()) == []
     first, second = read_rows("tiny", folders[0])
@@ -81,6 +81,12 @@ def test_an_experiment_makes_what_is_missing_and_the_same_numbers_again(tmp_path
         assert row[column], column
     assert {"python", "keras", "numpy"} <= set(row["versions"])
     assert all(row["versions"].values())
+    monkeypatch.setitem(EXPERIMENTS, "tiny", TINY_EXPERIMENT)
+    where = ["--results", str(folders[0]), "--models", str(folders[2]), "--assets", str(tmp_path / "assets")]
+    assert main(["ship", "tiny", "CNN-rate0.001-seed1", *where]) == 0
+    assert json.loads((tmp_path / "assets" / "conv_classifier.json").read_text()) == second
+    assert (tmp_path / "assets" / "conv_classifier.keras").is_file()
+    assert main(["ship", "tiny", "CNN-rate0.001-seed2", *where]) == 2
 
 
 def test_the_factorial_shares_its_images_within_a_seed_and_nothing_with_the_tuning(tmp_path):
@@ -170,12 +176,13 @@ def test_a_failed_run_is_told_gets_no_row_and_the_others_are_made(tmp_path, monk
     def execute(run, state, models):
         if run.seed == 0:
             raise OSError("no images")
-        return {"test_accuracy": 0.5, "history": {}}, {"classes": np.arange(3)}
+        return {"test_accuracy": 0.5, "history": {"loss": [float("nan")]}}, {"classes": np.arange(3)}
 
     monkeypatch.setattr(TrainingRun, "execute", execute)
     failures = make(TINY_EXPERIMENT, tmp_path, tmp_path, tmp_path, Here())
     assert failures == ["CNN-rate0.001-seed0 failed: no images"]
-    assert [row["seed"] for row in read_rows("tiny", tmp_path)] == [1]
+    assert [(row["seed"], str(row["history"]["loss"])) for row in read_rows("tiny", tmp_path)] == [(1, "[nan]")]
+    assert len(TINY_EXPERIMENT.missing(tmp_path)) == 1  # a training that diverged is done, too
     assert np.load(tmp_path / "tiny.npz")["classes"].tolist() == [0, 1, 2]
 
 

@@ -38,16 +38,6 @@ def test_a_pooled_head_averages_over_all_positions_of_any_size():
     np.testing.assert_allclose(model(images), hidden @ logits + bias, atol=1e-5)
 
 
-def test_one_involution_has_26_parameters():
-    layers = [layer for layer in involution_classifier().layers if isinstance(layer, Involution2D)]
-    assert [layer.count_params() for layer in layers] == [26, 26, 26]
-
-
-def test_outputs_are_logits():
-    logits = conv_classifier()(np.random.default_rng(0).random((4, 32, 32, 3)))
-    assert not np.allclose(np.sum(logits, axis=-1), 1)
-
-
 def test_start_as_mean_makes_the_mean_of_each_window_but_for_the_generators_part():
     model = involution_classifier(start_as_mean=True)
     for layer in model.layers:
@@ -56,14 +46,6 @@ def test_start_as_mean_makes_the_mean_of_each_window_but_for_the_generators_part
     image = np.random.default_rng(0).random((1, 32, 32, 3)).astype("float32")
     outputs = np.array(model.get_layer("involution_1")(image))
     np.testing.assert_allclose(outputs[0, 5, 7], image[0, 4:7, 6:9].mean(axis=(0, 1)), rtol=1e-5)
-
-
-def test_start_as_mean_survives_saving_and_other_seeds_change_the_rest():
-    keras.utils.set_random_seed(0)
-    one = involution_classifier(start_as_mean=True)
-    assert np.allclose(one.get_layer("involution_2").kernel_generator.span.bias, 1 / 9)
-    clone = keras.models.clone_model(one)
-    assert [w.shape for w in clone.weights] == [w.shape for w in one.weights]
 
 
 # RedNet
@@ -96,10 +78,6 @@ def test_rednet_refuses_other_depths():
 def test_a_small_rednet_gives_logits_whatever_the_operator(operator):
     model = small_rednet(operator=operator, kernel_size=3)
     assert model(np.zeros((2, 32, 32, 3))).shape == (2, 10)
-
-
-def test_the_small_rednet_is_a_third_of_the_cnn():
-    assert count_parameters(small_rednet()) <= 106_000
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,10 @@ def test_new_rows_have_a_complete_provenance():
             if row["date"] > "2026-11-28":
                 assert row["package"], name
                 assert len(row["commit"]) == 40, "made from a tree with changes that no commit holds"
+                assert {"python", "keras", "numpy", row["backend"]} <= set(row["versions"])
                 assert all(row["versions"].values())
                 assert row["processor_seconds"] > 0
+                assert row["command"] == f"python -m lab run {name}"
             if row.get("dataset") == "cifar10":
                 assert row["pixels"] in ("original", "jpeg")
 

@@ -35,7 +35,8 @@ def notebook(tmp_path):
 class Pretended(Executor):
     """An executor that gives at once what executing a point would have left."""
 
-    def submit(self, call, function, versions, execute, point, *folders):
+    def submit(self, called):
+        point = next(one for one in called.args if isinstance(one, sweep.Point))
         future, record = Future(), {"test_accuracy": point.parameters["seed"], "history": [1]}
         files = {point.notebook: b"executed", "net.json": json.dumps(record).encode()}
         future.set_result((point.fields() | {"records": {"net": record}, "processor_seconds": 1.0}, files))
@@ -78,6 +79,7 @@ def test_a_grid_has_each_point_once_and_tells_them_apart(notebook):
 
 def test_finished_points_are_not_executed_again_and_more_may_come(notebook, tmp_path):
     out, points = tmp_path / "out", sweep.grid(notebook, [("seed", "0,1")])
+    assert sweep.show(points, out) == "No point is finished."
     assert sweep.sweep(points, out, Pretended()) == sweep.sweep(points, out, Never()) == []
     assert (out / "seed=0" / "a.ipynb").read_bytes() == b"executed"
     assert sweep.sweep(sweep.grid(notebook, [("seed", "0,1,2")]), out, Pretended()) == []

@@ -1,6 +1,7 @@
 """Compare the notebooks with their stored outputs under several arithmetics: `python -m tools.arithmetic [03 04 ...]`.
 
 A processor without AVX, or one core in place of several, sums in another order. What is compared must not tell.
+`python -m tools.arithmetic "as it is"` leaves the other arithmetics out.
 """
 
 import os
@@ -50,12 +51,14 @@ def compare(copy, start=(), variables=None, seconds=900):
 
 if __name__ == "__main__":
     found = []  # whether each was as stored
-    for name, (start, variables) in ARITHMETICS.items():
+    numbers = tuple(argument for argument in sys.argv[1:] if argument.isdecimal())
+    for name in [argument for argument in sys.argv[1:] if argument not in numbers] or ARITHMETICS:
+        start, variables = ARITHMETICS[name]
         if start and not shutil.which(start[0]):
             print(f"{name}: left out, since this machine has no {start[0]}.")
             continue
         for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
-            if path.name.startswith(tuple(sys.argv[1:]) or ""):
+            if path.name.startswith(numbers or ""):
                 with tempfile.TemporaryDirectory() as folder:
                     same, report = compare(reduced_copy(path, folder), start, variables)
                 print(f"{path.stem}, {name}: {'as stored' if same else report}", flush=True)

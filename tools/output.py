@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -57,25 +58,15 @@ def finish(work: Path, out: Path, before: Mapping[str, str] | None) -> Path:
         return work.rename(_free(out))
     aside = out.rename(_free(out.with_name(f"{out.name}-earlier")))
     placed = work.rename(_free(out))
-    _remove(aside, before)
+    if earlier(aside) == before:
+        shutil.rmtree(aside, ignore_errors=True)
     return placed
 
 
 def _free(path: Path) -> Path:
     """Return `path`, or the first of path-2, path-3 ... that is not there."""
-    numbered = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
-    return next(one for one in itertools.chain([path], numbered) if not os.path.lexists(one))
-
-
-def _remove(folder: Path, files: Mapping[str, str]) -> None:
-    """Remove files that are still what `files` says, and the folders that are empty then."""
-    for name in [*files, MANIFEST]:
-        with contextlib.suppress(OSError):
-            if name == MANIFEST or _digests(folder, [name])[name] == files[name]:
-                (folder / name).unlink()
-    for below in [*sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True), folder]:
-        with contextlib.suppress(OSError):  # it holds something
-            below.rmdir()
+    numbered = (path.with_name(f"{path.name}-{n}" if n > 1 else path.name) for n in itertools.count(1))
+    return next(one for one in numbered if not os.path.lexists(one))
 
 
 def _digests(folder: Path, names: Iterable[str]) -> dict[str, str]:

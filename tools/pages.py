@@ -1,5 +1,7 @@
 """The pages of a run, by the website's renderer: its notebooks, the glossary, the microscope, and a first page."""
 
+import contextlib
+import json
 import re
 import shutil
 import tempfile
@@ -91,9 +93,14 @@ def _write_microscope(folder: Path, results: Mapping[str, Any]) -> bool:
     return True
 
 
-def networks(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the records of trained networks among the results of a run."""
-    return {name: r for name, r in results.items() if isinstance(r, Mapping) and "test_accuracy" in r}
+def networks(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the records of trained networks that notebooks left in a folder, by the names of their files."""
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        with contextlib.suppress(ValueError, RecursionError):  # a notebook may leave what it likes
+            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+    known = {"test_accuracy", "dataset", "train_images", "epochs", "history"}
+    return {name: record for name, record in found.items() if isinstance(record, dict) and known <= record.keys()}
 
 
 def _index(folder: Path, sources: Sequence[Path], results: Mapping[str, Any], entries: Sequence[str]) -> str:
@@ -109,7 +116,7 @@ def _index(folder: Path, sources: Sequence[Path], results: Mapping[str, Any], en
         figures = sorted(figure.name for figure in (folder / "figures").glob(f"{path.stem}-*.png"))
         links = " ".join(_FIGURE.format(name, number, path.stem[:2]) for number, name in enumerate(figures, 1))
         lines.append(f'| [](./{path.name}) | <a href="{path.name}">{path.name}</a> | {links} |')
-    found = networks(results)
+    found = networks(folder)
     if found:
         lines.append("\n## What was trained\n\n| network | test accuracy | images | epochs | seconds |")
         lines.append("|---|---|---|---|---|")

