@@ -53,7 +53,7 @@ def results_of(
     Yields:
         An item, what the function returned, and None; or an item, None, and why it failed; as they finish.
     """
-    calls = [(item, functools.partial(call, _checked, _versions(), function, item, *arguments)) for item in items]
+    calls = [(item, functools.partial(call, function, item, *arguments)) for item in items]
     finished: Iterable = calls
     if executor is not None:
         futures = {executor.submit(each): item for item, each in calls}
@@ -64,20 +64,6 @@ def results_of(
         except Exception as error:  # of the call, or of a cluster that lost it
             yield item, None, str(error) or type(error).__name__
         print(f"{item.label}: {number} of {len(calls)}", flush=True)  # no accuracy: nobody looks between runs
-
-
-def _versions():
-    from involution_utils import records  # not before it is needed: a process that does other work starts sooner
-
-    found = records.provenance()
-    return {name: found[name] for name in ("package", "versions")}
-
-
-def _checked(expected, function, *arguments):
-    """Call `function` if this process has the versions of the one that asks for it, so that numbers are equal."""
-    if (found := _versions()) != expected:
-        raise CallError(f"this worker has {found} where {expected} is needed; install the same there")
-    return function(*arguments)
 
 
 def _end_with_parent():

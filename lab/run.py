@@ -127,9 +127,12 @@ def make(
     for name, folder in (("results", results), ("state", state), ("models", models)):
         checks.folder(name, folder).mkdir(parents=True, exist_ok=True)
     with only_one(state / f"{experiment.name}.lock"):
-        missing, failures = experiment.missing(results), []
+        missing, failures, here = experiment.missing(results), [], records.provenance()
         for run, made, problem in results_of(execute, missing, state, models, executor=executor):
             row, kept = made or ({"problem": problem}, {})
+            there = {name: row.get(name, here[name]) for name in ("package", "versions")}
+            if any(there[name] != here[name] for name in there):  # numbers may be others
+                row, kept = {"problem": f"a worker has {there}; install the same as here there"}, {}
             run.keep(kept, results)
             if "problem" in row:
                 failures.append(f"{run.label} failed: {row['problem']}")

@@ -186,6 +186,21 @@ def test_a_failed_run_is_told_gets_no_row_and_the_others_are_made(tmp_path, monk
     assert np.load(tmp_path / "tiny.npz")["classes"].tolist() == [0, 1, 2]
 
 
+class Elsewhere(Executor):
+    """An executor whose machine has another version of the package."""
+
+    def submit(self, called):
+        future, run = Future(), called.args[1]
+        future.set_result((run.fields() | {"package": "0.1", "test_accuracy": 0.5, "history": {}}, {}))
+        return future
+
+
+def test_what_another_version_made_gets_no_row(tmp_path):
+    failures = make(TINY_EXPERIMENT, tmp_path, tmp_path, tmp_path, Elsewhere())
+    assert all("a worker has {'package': '0.1'" in failure for failure in failures)
+    assert (len(failures), read_rows("tiny", tmp_path)) == (2, [])
+
+
 def test_a_full_disk_costs_the_new_row_alone(tmp_path):
     import resource
 
