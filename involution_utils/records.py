@@ -1,6 +1,7 @@
 """The tables of what was measured, read as DataFrames; and a row for a training of one's own."""
 
 import datetime
+import importlib
 import json
 import os
 import platform
@@ -9,7 +10,6 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,11 +120,11 @@ def record(
 
 def provenance() -> dict[str, Any]:
     """Return the package's version and commit, the versions of its libraries, backend, processor and date."""
-    libraries = ("keras", keras.backend.backend(), "numpy")
+    libraries = map(importlib.import_module, ("keras", keras.backend.backend(), "numpy"))
     return {
         "package": involution_utils.__version__,
         "commit": _commit(Path(__file__).parents[1]),
-        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in libraries}},
+        "versions": {"python": platform.python_version()} | {one.__name__: str(one.__version__) for one in libraries},
         "backend": keras.backend.backend(),
         "processor": _processor(),
         "date": datetime.date.today().isoformat(),

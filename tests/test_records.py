@@ -1,8 +1,10 @@
 """The tables: every old number is there, rows are checked, provenance is complete, whole numbers stay whole."""
 
 import hashlib
+import importlib.metadata
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from involution_utils import statistics
 from involution_utils.analysis import count_parameters, multiply_adds
 from involution_utils.checks import ParameterError
 from involution_utils.models import MODELS
-from involution_utils.records import RESULTS, load_results, read_rows
+from involution_utils.records import RESULTS, load_results, provenance, read_rows
 from lab.experiments import EXPERIMENTS
 
 # Of the 373 files, one per run, that the tables were made of on 2026-11-29: how many, and a digest of what they held,
@@ -67,6 +69,14 @@ def test_new_rows_have_a_complete_provenance():
                 assert row["command"] == f"python -m lab run {name}"
             if row.get("dataset") == "cifar10":
                 assert row["pixels"] in ("original", "jpeg")
+
+
+def test_a_backend_that_was_installed_under_another_name_has_its_version(monkeypatch):
+    """Such as tensorflow-cpu."""
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: pytest.fail(f"{name} is not installed"))
+    versions = provenance()["versions"]
+    assert list(versions) == ["python", "keras", keras.backend.backend(), "numpy"]
+    assert versions["keras"] == keras.__version__
 
 
 @pytest.mark.long

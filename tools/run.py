@@ -67,7 +67,7 @@ def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS
         pages.write(work, [work / source.name for source in sources], results)
         (work / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         return output.finish(work, out, before), results
-    except (KeyboardInterrupt, OSError) as error:
+    except (KeyboardInterrupt, OSError, ValueError) as error:
         name = getattr(error, "filename", None) or "while writing"
         problem = f"{error.strerror}: {name}" if getattr(error, "strerror", None) else str(error) or "Interrupted"
         sys.exit(f"\n{problem}. {out} is as it was. What this run made so far lies in {work}")
