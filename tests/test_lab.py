@@ -161,7 +161,6 @@ def test_two_processes_do_not_make_one_experiment(tmp_path):
         make(TINY_EXPERIMENT, tmp_path, tmp_path, tmp_path)
 
 
-@pytest.mark.timeout(120)
 def test_a_call_that_fails_or_dies_is_a_sentence_and_the_next_one_works(capfd):
     with pytest.raises(CallError, match="ValueError: invalid literal"):
         call(int, "no")
