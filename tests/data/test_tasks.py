@@ -79,12 +79,12 @@ def test_figures_move_as_the_labels_say(frames, size):
 
 
 def test_a_single_frame_says_nothing_about_the_direction():
-    clips, labels = moving_shapes(3000, 2, (8, 8), seed=2)
+    clips, labels = moving_shapes(6000, 2, seed=2)
     for frame in range(2):
-        x = clips[:, frame].reshape(3000, -1) / 255
-        x = np.c_[x, x**2, np.ones(3000)]
-        fit = np.linalg.lstsq(x[:2000], np.eye(4)[labels[:2000]], rcond=None)[0]
-        assert ((x[2000:] @ fit).argmax(1) == labels[2000:]).mean() < 0.32
+        x = clips[:, frame].reshape(6000, -1) / 255
+        x = np.c_[x, x**2, np.ones(6000)]
+        fit = np.linalg.lstsq(x[:4000], np.eye(4)[labels[:4000]], rcond=None)[0]
+        assert ((x[4000:] @ fit).argmax(1) == labels[4000:]).mean() < 0.3
 
 
 def test_signals_have_the_noise_that_was_asked_for():
