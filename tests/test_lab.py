@@ -83,7 +83,7 @@ def test_an_experiment_makes_what_is_missing_and_the_same_numbers_again(tmp_path
     assert all(row["versions"].values())
     monkeypatch.setitem(EXPERIMENTS, "tiny", TINY_EXPERIMENT)
     where = ["--results", str(folders[0]), "--models", str(folders[2]), "--assets", str(tmp_path / "assets")]
-    assert main(["ship", "tiny", "CNN-rate0.001-seed1", *where]) == 0
+    assert main(["ship", "tiny", f"CNN-rate0.001-seed{second['seed']}", *where]) == 0
     assert json.loads((tmp_path / "assets" / "conv_classifier.json").read_text()) == second
     assert (tmp_path / "assets" / "conv_classifier.keras").is_file()
     assert main(["ship", "tiny", "CNN-rate0.001-seed2", *where]) == 2
