@@ -9,7 +9,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "convolution": ["check_parameter_count", "check_receptive_field", "check_strided_convolution"],
         "involution": [
             "check_group_of_channel",
-            "check_involution",
             "check_involution_parameters",
             "check_own_involution_layer",
         ],

@@ -55,7 +55,6 @@ def check_receptive_field(answer: Any) -> Verdict:
 
         return wrong
 
-    previous, added = by_steps(lambda step, stride: stride), by_steps(lambda step, stride: step + stride)
     mistakes = {
         "the strides have no effect.": lambda layers: 1 + sum(k - 1 for k, _ in layers),
         "sizes are added; two layers of size 3 see 5 pixels, not 6.": lambda layers: sum(k for k, _ in layers),
@@ -64,17 +63,15 @@ def check_receptive_field(answer: Any) -> Verdict:
             np.multiply, own=True
         ),
         "all earlier strides count; how far apart are pixels after two strides of 3?": (
-            previous,
-            added,
-            by_steps(np.lcm),
+            by_steps(lambda step, stride: stride),
+            by_steps(lambda step, stride: step + stride),
         ),
         "this rule leads from the last layer back to the first.": lambda layers: receptive_field(layers[::-1]),
     }
     cases = [([(3, 1)],), ([(3, 1), (5, 1)],), ([(3, 2), (4, 1)],), ([(3, 2), (3, 2), (3, 1)],)]
     cases += [([(2, 2), (5, 3), (3, 1), (7, 2)],)]
-    return judge(
-        answer, cases, receptive_field, "each layer adds its size less one, in steps of earlier strides.", mistakes
-    )
+    praise = "each layer adds its size less one, in steps of the product of all earlier strides."
+    return judge(answer, cases, receptive_field, praise, mistakes)
 
 
 def check_strided_convolution(answer: Any) -> Verdict:
@@ -92,13 +89,6 @@ def check_strided_convolution(answer: Any) -> Verdict:
         rows, columns = convolve_strided(image, kernel, stride).shape
         return convolve_strided(image, kernel, 1)[:rows, :columns]
 
-    def rounded_down(image, kernel, stride):
-        rows, columns = ((n - k + 1) // stride for n, k in zip(image.shape, kernel.shape, strict=True))
-        return convolve_strided(image, kernel, stride)[:rows, :columns]
-
-    def padded(image, kernel, stride):
-        return convolve_strided(np.pad(image, [(n // 2, n // 2) for n in kernel.shape]), kernel, stride)
-
     f = convolve_strided
     mistakes = {
         "the kernel is flipped; Keras does not flip it.": lambda x, k, s: f(x, k[::-1, ::-1], s),
@@ -106,12 +96,13 @@ def check_strided_convolution(answer: Any) -> Verdict:
         "the last window is missing: how many windows of 3 pixels fit into 5?": (
             lambda x, k, s: f(x, k, s)[:-1, :-1],
             lambda x, k, s: f(x[:-1, :-1], k, s),
-            rounded_down,
         ),
         "the stride acts on one axis only.": (lambda x, k, s: f(x, k, 1)[::s], lambda x, k, s: f(x, k, 1)[:, ::s]),
         "the size is right, but where does the window of output (i, j) start?": cropped,
         "the stride has no effect.": lambda x, k, s: f(x, k, 1),
-        'the image is padded; with "valid" every window lies inside it.': padded,
+        "the image is padded; here every window lies inside it.": (
+            lambda x, k, s: f(np.pad(x, [(n // 2, n // 2) for n in k.shape]), k, s)
+        ),
     }
     draw = np.random.default_rng(1).normal
     sizes = [((4, 5), (3, 3), 1), ((7, 10), (3, 3), 2), ((7, 5), (2, 3), 1), ((12, 10), (4, 2), 2)]

@@ -134,29 +134,20 @@ def agree(given: Any, expected: Any, tolerance: float = TOLERANCE) -> bool:
 
 def raised(error: BaseException) -> str:
     """Return what was raised, with the first line of its message that is not Keras's or TensorFlow's envelope."""
-    try:
-        text = str(error)
-    except Exception:  # of an exception of the reader's own
-        text = ""
-    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m|\{\{.*?\}\} ?", "", text).splitlines()]
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m|\{\{.*?\}\} ?", "", str(error)).splitlines()]
     lines = [line for line in lines if line and not line.startswith("Exception encountered when calling")]
     return f"raised {type(error).__name__}{f': {lines[0][:120]}'.rstrip('.') if lines else ''}"
 
 
 def show(value: Any) -> str:
     """Return a number as such, anything else by its type."""
-    if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
-        if not np.isrealobj(value) or (isinstance(value, int) and abs(value) > 1e300):
-            return "a complex number" if np.iscomplexobj(value) else "a number of more than 300 digits"
+    if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and np.isrealobj(value):
+        if isinstance(value, int) and abs(value) > 1e300:
+            return "a number of more than 300 digits"
         return f"{int(value):,}" if float(value).is_integer() else f"{value:.6g}"
-    if is_stub(value):
-        return "nothing"
-    if np.ma.is_masked(value):
-        return "a masked array (`.filled(0)` makes an ordinary one)"
-    if isinstance(value, np.ndarray):
-        return f"an array of dtype {value.dtype}"
-    name = type(value).__name__ or "object of a class without a name"
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+    name = type(value).__name__.removeprefix("nd") or "object of a class without a name"
+    dtype = f" of dtype {value.dtype}" if isinstance(value, np.ndarray) else ""
+    return "nothing" if is_stub(value) else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}{dtype}"
 
 
 def _difference(given, expected, tolerance):

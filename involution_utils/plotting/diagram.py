@@ -58,7 +58,6 @@ def layer_diagram() -> Figure:
     text(16.5, 10.7, "reshape")
     text(20.1, 8.7, "G = 2 kernels of K × K = 3 × 3")
     text(5.9, 7.85, "the window")
-    arrow((18.4, 8.4), (12.2, 7.3))
     text(17.7, -0.1, "one pixel of the output,\nC = 4 channels")
 
     shades = np.random.default_rng(3).uniform(0.25, 1, (2, 9, 1))

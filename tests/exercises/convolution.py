@@ -1,26 +1,23 @@
-"""Answers to the exercises of the notebook, right ones and wrong ones."""
+"""Answers to the exercises of notebook 01, right ones and wrong ones."""
 
 import math
 
 import numpy as np
 
-from exercises import ANSWERS, mistake, solution
+from exercises import ANSWERS, mistake, right, solution
 
-# parameter_count
 ANSWERS["parameter_count"] = 51_264
 for name, number, hint in [
     ("no_bias", 32 * 64 * 25, "biases are missing"),
     ("one_row", 32 * 64 * 5 + 64, "rows and 5 columns"),
     ("bias_per_input", 32 * 64 * 25 + 32, "what has one"),
-    ("bias_per_pair", (25 + 1) * 32 * 64, "what has one"),
-    ("no_input_channels", 64 * 25 + 64, "all 32 input channels"),
     ("depthwise", 32 * 25 + 32, "all 32 input channels"),
     ("one_output", 32 * 25 + 1, "one output channel; the layer has 64"),
+    ("biases_twice", 51_264 + 64, "51,328 is too large"),
 ]:
     mistake("parameter_count", hint, name)(number)
 
 
-# receptive_field
 @solution("receptive_field")
 def backwards(layers):
     field = 1
@@ -29,63 +26,31 @@ def backwards(layers):
     return field
 
 
-@mistake("receptive_field", "strides have no effect")
-def no_strides(layers):
-    return 1 + sum(k - 1 for k, _ in layers)
-
-
-@mistake("receptive_field", "are added")
-def sizes_added(layers):
-    return sum(k for k, _ in layers)
-
-
-@mistake("receptive_field", "are multiplied")
-def sizes_multiplied(layers):
-    return math.prod(k for k, _ in layers)
-
-
-@mistake("receptive_field", "after it, not those of its own")
-def own_stride(layers):
-    field, jump = 1, 1
-    for k, s in layers:
-        jump *= s
-        field += (k - 1) * jump
-    return field
-
-
-@mistake("receptive_field", "all earlier strides")
-def previous_stride(layers):
-    field, previous = 1, 1
-    for k, s in layers:
-        field += (k - 1) * previous
-        previous = s
-    return field
-
-
-@mistake("receptive_field", "back to the first")
-def forwards(layers):
-    field = 1
-    for k, s in layers:
-        field = (field - 1) * s + k
-    return field
-
-
-@mistake("receptive_field", "all earlier strides")
-def common_multiple(layers):
+def by_steps(layers, following, own=False):
     field = step = 1
-    for k, s in layers:
-        field, step = field + (k - 1) * step, math.lcm(step, s)
+    for size, stride in layers:
+        before, step = step, following(step, stride)
+        field += (size - 1) * (step if own else before)
     return field
 
 
-# strided_convolution
-def loops(image, kernel, stride_y, stride_x, height, width):
-    out = np.zeros((height, width))
-    for i in range(height):
-        for j in range(width):
-            for u in range(kernel.shape[0]):
-                for v in range(kernel.shape[1]):
-                    out[i, j] += image[i * stride_y + u, j * stride_x + v] * kernel[u, v]
+for name, hint, wrong in [
+    ("no_strides", "strides have no effect", lambda layers: 1 + sum(k - 1 for k, _ in layers)),
+    ("sizes_added", "are added", lambda layers: sum(k for k, _ in layers)),
+    ("sizes_multiplied", "are multiplied", lambda layers: math.prod(k for k, _ in layers)),
+    ("own_stride", "not those of its own", lambda layers: by_steps(layers, lambda step, s: step * s, own=True)),
+    ("previous_stride", "all earlier strides", lambda layers: by_steps(layers, lambda step, s: s)),
+    ("forwards", "back to the first", lambda layers: backwards(layers[::-1])),
+    ("common_multiple", "expected 15, got 11", lambda layers: by_steps(layers, math.lcm)),
+    ("square", "expected 3, got 9", lambda layers: backwards(layers) ** 2),
+]:
+    mistake("receptive_field", hint, name)(wrong)
+
+
+def loops(image, kernel, strides, shape):
+    out = np.zeros(shape)
+    for i, j, u, v in np.ndindex(*shape, *kernel.shape):
+        out[i, j] += image[i * strides[0] + u, j * strides[1] + v] * kernel[u, v]
     return out
 
 
@@ -95,67 +60,41 @@ def valid(image, kernel, stride):
 
 @solution("strided_convolution")
 def convolve(image, kernel, stride):
-    return loops(image, kernel, stride, stride, *valid(image, kernel, stride))
+    return loops(image, kernel, (stride, stride), valid(image, kernel, stride))
 
 
-@mistake("strided_convolution", "flipped")
-def flipped(image, kernel, stride):
-    return convolve(image, np.flip(kernel), stride)
+@right("strided_convolution")
+def by_keras(image, kernel, stride):
+    from keras import ops
 
-
-@mistake("strided_convolution", "rows and columns of the kernel are swapped")
-def transposed(image, kernel, stride):
-    return convolve(image, kernel.transpose(), stride)
+    return ops.conv(image[None, ..., None], kernel[..., None, None], stride, "valid")[0, ..., 0]
 
 
 @mistake("strided_convolution", "rows and columns of the kernel are swapped")
 def transposed_where_it_fits(image, kernel, stride):
-    rows = range(0, image.shape[0] - kernel.shape[0] + 1, stride)
-    columns = range(0, image.shape[1] - kernel.shape[1] + 1, stride)
-    k_h, k_w = kernel.shape
-    return [[np.sum(image[i : i + k_h, j : j + k_w] * kernel.T) for j in columns] for i in rows]
+    rows, columns = (range(0, n - k + 1, stride) for n, k in zip(image.shape, kernel.shape, strict=True))
+    height, width = kernel.shape
+    return [[np.sum(image[i : i + height, j : j + width] * kernel.T) for j in columns] for i in rows]
 
 
-@mistake("strided_convolution", "last window is missing")
-def last_forgotten(image, kernel, stride):
-    return loops(image, kernel, stride, stride, *[n - 1 for n in valid(image, kernel, stride)])
-
-
-@mistake("strided_convolution", "last window is missing")
-def range_too_short(image, kernel, stride):
-    sizes = [len(range(0, n - k, stride)) for n, k in zip(image.shape, kernel.shape, strict=True)]
-    return loops(image, kernel, stride, stride, *sizes)
-
-
-@mistake("strided_convolution", "last window is missing")
-def rounded_down(image, kernel, stride):
-    sizes = [(n - k + 1) // stride for n, k in zip(image.shape, kernel.shape, strict=True)]
-    return loops(image, kernel, stride, stride, *sizes)
-
-
-@mistake("strided_convolution", "one axis only")
-def rows_only(image, kernel, stride):
-    return loops(image, kernel, stride, 1, valid(image, kernel, stride)[0], valid(image, kernel, 1)[1])
-
-
-@mistake("strided_convolution", "one axis only")
-def columns_only(image, kernel, stride):
-    return loops(image, kernel, 1, stride, valid(image, kernel, 1)[0], valid(image, kernel, stride)[1])
-
-
-@mistake("strided_convolution", "does the window of output (i, j) start")
-def cropped(image, kernel, stride):
-    return loops(image, kernel, 1, 1, *valid(image, kernel, stride))
-
-
-@mistake("strided_convolution", "stride has no effect")
-def stride_ignored(image, kernel, stride):
-    return convolve(image, kernel, 1)
-
-
-@mistake("strided_convolution", "padded")
 def padded(image, kernel, stride):
-    (k_h, k_w), (h, w) = kernel.shape, image.shape
-    wide = np.zeros((h + k_h // 2 * 2, w + k_w // 2 * 2))
-    wide[k_h // 2 : k_h // 2 + h, k_w // 2 : k_w // 2 + w] = image
-    return convolve(wide, kernel, stride)
+    return convolve(np.pad(image, [(n // 2, n // 2) for n in kernel.shape]), kernel, stride)
+
+
+def mixed(x, k, one, other):
+    return loops(x, k, (one, other), (valid(x, k, one)[0], valid(x, k, other)[1]))
+
+
+for name, hint, wrong in [
+    ("flipped", "flipped", lambda x, k, s: convolve(x, np.flip(k), s)),
+    ("transposed", "rows and columns of the kernel are swapped", lambda x, k, s: convolve(x, k.T, s)),
+    ("last_forgotten", "last window", lambda x, k, s: loops(x, k, (s, s), [n - 1 for n in valid(x, k, s)])),
+    ("range_too_short", "last window", lambda x, k, s: convolve(x[:-1, :-1], k, s)),
+    ("rows_only", "one axis only", lambda x, k, s: mixed(x, k, s, 1)),
+    ("columns_only", "one axis only", lambda x, k, s: mixed(x, k, 1, s)),
+    ("cropped", "does the window of output (i, j) start", lambda x, k, s: loops(x, k, (1, 1), valid(x, k, s))),
+    ("no_stride", "stride has no effect", lambda x, k, s: convolve(x, k, 1)),
+    ("padded", "padded", padded),
+    ("two_at_most", "stride=3", lambda x, k, s: convolve(x, k, min(s, 2))),
+]:
+    mistake("strided_convolution", hint, name)(wrong)

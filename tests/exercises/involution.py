@@ -1,24 +1,22 @@
-"""Answers to the exercises of the notebook, right ones and wrong ones."""
+"""Answers to the exercises of notebook 02, right ones and wrong ones."""
 
 import math
 
+import keras
 import numpy as np
+from keras import layers, ops
 
-from exercises import ANSWERS, mistake, solution
+from exercises import ANSWERS, mistake, right, solution
 
 
-# involution_parameters
 @solution("involution_parameters")
 def involution_parameters(channels, kernel_size, groups, reduction_ratio):
-    hidden = max(1, channels // reduction_ratio)
-    reduce, norm = channels * hidden + hidden, 2 * hidden
-    span = hidden * kernel_size**2 * groups + kernel_size**2 * groups
-    return reduce + norm + span
+    hidden, taps = max(1, channels // reduction_ratio), kernel_size**2 * groups
+    return channels * hidden + hidden + 2 * hidden + hidden * taps + taps
 
 
-def generator(c, k, g, r, reduce_bias=True, norm=2, span_bias=True, hidden=None, outputs=None):
-    hidden = hidden or max(1, c // r)
-    outputs = outputs or k * k * g
+def generator(c, k, g, r, reduce_bias=1, norm=2, span_bias=1, hidden=None, outputs=None):
+    hidden, outputs = hidden or max(1, c // r), outputs or k * k * g
     return c * hidden + reduce_bias * hidden + norm * hidden + hidden * outputs + span_bias * outputs
 
 
@@ -27,19 +25,16 @@ for name, hint, wrong in [
     ("moving_statistics", "no gradient trains the moving mean", lambda c, k, g, r: generator(c, k, g, r, norm=4)),
     ("no_groups", "groups have no effect", lambda c, k, g, r: generator(c, k, 1, r)),
     ("not_squared", "K rows and K columns", lambda c, k, g, r: generator(c, k, g, r, outputs=k * g)),
-    ("no_second_bias", "bias of the second", lambda c, k, g, r: generator(c, k, g, r, span_bias=False)),
-    ("no_first_bias", "bias of the first", lambda c, k, g, r: generator(c, k, g, r, reduce_bias=False)),
-    ("no_biases", "both biases", lambda c, k, g, r: generator(c, k, g, r, reduce_bias=False, span_bias=False)),
+    ("no_second_bias", "bias of the second", lambda c, k, g, r: generator(c, k, g, r, span_bias=0)),
+    ("no_biases", "both biases", lambda c, k, g, r: generator(c, k, g, r, reduce_bias=0, span_bias=0)),
     ("kernel_a_channel", "kernel for each channel", lambda c, k, g, r: generator(c, k, g, r, outputs=k * k * c)),
-    ("convolution", "parameters of a convolution", lambda c, k, g, r: k * k * c * c + c),
     ("no_hidden_left", "hidden channels", lambda c, k, g, r: c // r * (c + 3) + k * k * g * (c // r + 1)),
     ("rounded_up", "hidden channels", lambda c, k, g, r: generator(c, k, g, r, hidden=math.ceil(c / r))),
-    ("fraction", "hidden channels", lambda c, k, g, r: generator(c, k, g, r, hidden=c / r)),
+    ("convolution", "for channels=3", lambda c, k, g, r: k * k * c * c + c),
 ]:
     mistake("involution_parameters", hint, name)(wrong)
 
 
-# group_of_channel
 @solution("group_of_channel")
 def group_of(channel, channels, groups):
     return [g for g in range(groups) for _ in range(channels // groups)][channel]
@@ -48,63 +43,153 @@ def group_of(channel, channels, groups):
 for name, hint, wrong in [
     ("interleaved", "interleaved", lambda c, n, g: c % g),
     ("from_one", "from 1", lambda c, n, g: math.ceil((c + 1) * g / n)),
-    ("paper_with_zero", "from 1", lambda c, n, g: math.ceil(c * g / n)),
     ("groups_for_size", "as many channels as there should be groups", lambda c, n, g: c // g),
     ("place_in_group", "position within", lambda c, n, g: c % (n // g)),
     ("fraction", "whole number", lambda c, n, g: c / (n // g)),
     ("float", "quotient of floats", lambda c, n, g: int(c / n * g)),
+    ("rounded", "channel=2, channels=6, groups=2", lambda c, n, g: round(c * g / n)),
 ]:
     mistake("group_of_channel", hint, name)(wrong)
 
-
-# involution
-def involve_loops(inputs, kernels, stride, start=None, place=None, group=None, tap=None, outside=None):
-    (height, width, channels), (rows, columns, size, _, groups) = inputs.shape, kernels.shape
-    start = start or (lambda i: i * stride - (size - 1) // 2)
-    place, tap = place or (lambda i, j: (i, j)), tap or (lambda u, v: (u, v))
-    group = group or (lambda c: c * groups // channels)
-    out = np.zeros((rows, columns, channels))
-    for i, j, c, u, v in np.ndindex(rows, columns, channels, size, size):
-        y, x = start(i) + u, start(j) + v
-        if outside == "wrap":
-            y, x = y % height, x % width
-        if 0 <= y < height and 0 <= x < width:
-            out[i, j, c] += inputs[y, x, c] * kernels[(*place(i, j), *tap(u, v), group(c))]
-    return out
+LAYER = "own_involution_layer"
 
 
-ANSWERS["involution"] = lambda inputs, kernels, stride: involve_loops(inputs, kernels, stride)
+class OwnInvolution(layers.Layer):
+    """The solution; other answers override one of its steps."""
+
+    def __init__(self, kernel_size, groups, reduction_ratio):
+        super().__init__()
+        self.kernel_size, self.groups, self.reduction_ratio = kernel_size, groups, reduction_ratio
+
+    def build(self, input_shape):
+        self.reduce = layers.Conv2D(input_shape[-1] // self.reduction_ratio, 1)
+        self.normalize = layers.BatchNormalization()
+        self.span = layers.Conv2D(self.kernel_size**2 * self.groups, 1)
+
+    def kernels(self, inputs):
+        return self.span(ops.relu(self.normalize(self.reduce(inputs))))
+
+    def call(self, inputs):
+        _, height, width, channels = inputs.shape
+        kernels = ops.reshape(self.kernels(inputs), (-1, height, width, self.kernel_size**2, self.groups, 1))
+        windows = ops.image.extract_patches(inputs, self.kernel_size, strides=1, padding="same")
+        windows = ops.reshape(windows, (-1, height, width, self.kernel_size**2, self.groups, channels // self.groups))
+        return ops.reshape(ops.sum(kernels * windows, axis=3), (-1, height, width, channels))
 
 
-def keras_same(x, k, s):
-    pads = [max((-(-n // s) - 1) * s + k.shape[2] - n, 0) for n in x.shape[:2]]
-    x = np.pad(x, [(p // 2, p - p // 2) for p in pads] + [(0, 0)])
-    return involve_loops(x, k, s, start=lambda i: i * s)
+ANSWERS[LAYER] = OwnInvolution
 
 
-def mixing(x, k, s):
-    groups, out = k.shape[-1], involve_loops(x, k, s)
-    size = x.shape[-1] // groups
-    sums = [out[..., g * size : (g + 1) * size].sum(-1) for g in range(groups)]
-    return np.stack([sums[c // size] for c in range(x.shape[-1])], axis=-1)
+@right(LAYER)
+class OwnWeightsAndShifts(layers.Layer):
+    def __init__(self, k, g, r):
+        super().__init__()
+        self.k, self.g, self.r, self.norm = k, g, r, layers.BatchNormalization(epsilon=1e-5)
+
+    def build(self, shape):
+        hidden = shape[-1] // self.r
+        self.b = self.add_weight(shape=(self.k, self.k, self.g))
+        self.s = self.add_weight(shape=(hidden, self.k, self.k, self.g))
+        self.first = self.add_weight(shape=(hidden, shape[-1]))
+
+    def call(self, x):
+        hidden = ops.relu(self.norm(ops.einsum("bhwc,nc->bhwn", x, self.first)))
+        kernels = ops.einsum("bhwn,nuvg->bhwuvg", hidden, self.s) + self.b
+        half, (height, width), total = self.k // 2, x.shape[1:3], 0
+        padded = ops.pad(x, [(0, 0), (half, half), (half, half), (0, 0)])
+        for u, v in np.ndindex(self.k, self.k):
+            kernel = ops.repeat(kernels[:, :, :, u, v], x.shape[-1] // self.g, axis=-1)
+            total += kernel * padded[:, u : u + height, v : v + width]
+        return total
 
 
-def last(k):
-    return k.shape[2] - 1
+@right(LAYER)
+class ThePackagesOperation(OwnInvolution):
+    def build(self, input_shape):
+        hidden, taps = input_shape[-1] // self.reduction_ratio, self.kernel_size**2 * self.groups
+        self.generator = keras.Sequential(
+            [layers.Dense(hidden), layers.BatchNormalization(), layers.ReLU(), layers.Dense(taps)]
+        )
+
+    def call(self, inputs):
+        from involution_utils import involution
+
+        size = (self.kernel_size, self.kernel_size, self.groups)
+        return involution(inputs, ops.reshape(self.generator(inputs), (-1, *inputs.shape[1:3], *size)))
 
 
-for name, hint, wrong in [
-    ("flipped", "flipped", lambda x, k, s: involve_loops(x, k, s, tap=lambda u, v: (last(k) - u, last(k) - v))),
-    ("transposed", "rows and columns of the kernels", lambda x, k, s: involve_loops(x, k, s, tap=lambda u, v: (v, u))),
-    ("interleaved", "interleaved", lambda x, k, s: involve_loops(x, k, s, group=lambda c: c % k.shape[-1])),
-    ("from_pixel", "start at their pixel", lambda x, k, s: involve_loops(x, k, s, start=lambda i: i * s)),
-    ("one_late", "off by one pixel", lambda x, k, s: involve_loops(x, k, s, start=lambda i: i * s - last(k) // 2 + 1)),
-    ("one_early", "off by one pixel", lambda x, k, s: involve_loops(x, k, s, start=lambda i: i * s - last(k) // 2 - 1)),
-    ("keras_same", "padding of Keras", keras_same),
-    ("no_stride", "stride has no effect", lambda x, k, s: involve_loops(x, k, s, start=lambda i: i - last(k) // 2)),
-    ("first_group", "group 0", lambda x, k, s: involve_loops(x, k, s, group=lambda c: 0)),
-    ("convolution", "what a convolution does", lambda x, k, s: involve_loops(x, k, s, place=lambda i, j: (0, 0))),
-    ("mixing", "channels are summed", mixing),
-    ("circular", "opposite border", lambda x, k, s: involve_loops(x, k, s, outside="wrap")),
-]:
-    mistake("involution", hint, name)(wrong)
+def changed(hint, name, **methods):
+    """Register the solution with other methods as a mistake."""
+    mistake(LAYER, hint, name)(type(name, (OwnInvolution,), methods))
+
+
+def kernels(change):
+    """Return a method that makes the solution's kernels, (N, H, W, K, K, G), and changes them."""
+
+    def method(self, inputs):
+        flat = OwnInvolution.kernels(self, inputs)
+        return change(ops.reshape(flat, (-1, *inputs.shape[1:3], self.kernel_size, self.kernel_size, self.groups)))
+
+    return method
+
+
+def outputs(change):
+    """Return a `call` that changes what the solution returns."""
+    return lambda self, inputs: change(OwnInvolution.call(self, inputs), inputs)
+
+
+def build(change):
+    """Return a `build` that changes a part afterwards."""
+
+    def method(self, shape):
+        OwnInvolution.build(self, shape)
+        change(self)
+
+    return method
+
+
+def replaced(name, part):
+    return build(lambda self: setattr(self, name, part(self)))
+
+
+changed("batch normalization", "no_norm", build=replaced("normalize", lambda self: layers.Identity()))
+changed("some weights are frozen", "frozen", build=build(lambda self: setattr(self.reduce, "trainable", False)))
+no_bias = replaced("span", lambda self: layers.Conv2D(self.kernel_size**2 * self.groups, 1, use_bias=False))
+changed("second convolution has no bias", "no_span_bias", build=no_bias)
+changed("yours have the shapes", "no_reduction", build=replaced("reduce", lambda self: layers.Conv2D(12, 1)))
+changed("has no weights", "no_weights", build=lambda self, shape: None, call=lambda self, inputs: inputs)
+changed(
+    "mean and variance of the batch",
+    "never_training",
+    kernels=lambda self, x: self.span(ops.relu(self.normalize(self.reduce(x), training=False))),
+)
+changed(
+    "with them the outputs differ",
+    "relu_before_norm",
+    kernels=lambda self, x: self.span(self.normalize(ops.relu(self.reduce(x)))),
+)
+mean = kernels(lambda k: ops.broadcast_to(ops.mean(k, (1, 2), keepdims=True), ops.shape(k)))
+changed("one kernel serves every position", "one_kernel", kernels=mean)
+changed("flipped", "flipped", kernels=kernels(lambda k: ops.flip(k, axis=(3, 4))))
+changed("rows and columns of the kernels", "transposed", kernels=kernels(lambda k: ops.swapaxes(k, 3, 4)))
+regrouped = kernels(lambda k: ops.moveaxis(ops.reshape(k, (*k.shape[:3], k.shape[5], *k.shape[3:5])), 3, 5))
+changed("the group comes last", "group_first", kernels=regrouped)
+changed("averaged", "averaged", call=outputs(lambda y, x: y / 9))
+changed("added once more", "residual", call=outputs(lambda y, x: y + x))
+changed("those of the inputs, got (2, 3, 4, 12)", "valid", call=outputs(lambda y, x: y[:, 1:-1, 1:-1]))
+changed("for some of another size the result is another", "size_5", call=outputs(lambda y, x: y * (x.shape[1] == 5)))
+in_numpy = lambda self, x: OwnInvolution.call(self, ops.convert_to_tensor(np.array(x)))  # noqa: E731
+changed("leaves TensorFlow", "in_numpy", call=in_numpy)
+changed("those of the inputs, got (2, 2, 5, 6, 12)", "with_inputs", call=outputs(lambda y, x: (y, x)))
+changed("yours have the shapes", "fixed", __init__=lambda self, *a, **b: OwnInvolution.__init__(self, 3, 3, 3))
+mistake(LAYER, "expected the class itself", "instance")(OwnInvolution(3, 3, 3))
+mistake(LAYER, "raised ValueError: Unrecognized", "no_arguments")(
+    type("NoArguments", (layers.Layer,), {"call": lambda self, x: x})
+)
+
+
+@mistake(LAYER, "the package's layer")
+def the_packages(kernel_size, groups, reduction_ratio):
+    from involution_utils import Involution2D
+
+    return Involution2D(kernel_size=kernel_size, groups=groups, reduction_ratio=reduction_ratio)

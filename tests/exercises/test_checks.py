@@ -7,27 +7,25 @@ import numpy as np
 import pytest
 
 from exercises import ANSWERS, MISTAKES, RIGHT
-from exercises.convolution import convolve
 from exercises.involution import involution_parameters
 from exercises.self_attention import attention_parameters
-from exercises.training import classifier
 from exercises.worth_it import operator_parameters
 from involution_utils import exercises
 
 CHECKS = sorted(name.removeprefix("check_") for name in dir(exercises) if name.startswith("check_"))
-
-NO_FUNCTIONS = {"parameter_count", "own_involution_layer", "kernel_generator"}
-FUNCTIONS = sorted(set(CHECKS) - NO_FUNCTIONS - {"fair_head", "repaired_inn"})  # judged by cases
 
 
 def verdict(check, answer):
     return getattr(exercises, f"check_{check}")(answer)
 
 
+FUNCTIONS = [check for check in CHECKS if "let it return its result" in verdict(check, None).text]  # judged by cases
+
+
 def hints(check):
     """Return the hints that name a mistake; the others show a case, and what was expected and received there."""
     found = {p.values[2] for p in MISTAKES if p.values[0] == check}
-    return {hint for hint in found if not re.search("got |raised |expected numbers|expected a dict", hint)}
+    return {hint for hint in found if not re.search("got |raised |expected |for |=", hint)}
 
 
 def test_every_check_has_a_solution_and_three_mistakes():
@@ -64,46 +62,28 @@ def test_the_stub_counts_as_unanswered(check):
     def raises(*args):
         raise NotImplementedError
 
-    stubs = [None, ...] if check in NO_FUNCTIONS else [None, ..., lambda *args: None, lambda *args: ..., raises]
-    for stub in stubs:
+    for stub in [None, ...] + [lambda *args: None, lambda *args: ..., raises] * (check in FUNCTIONS):
         assert verdict(check, stub).text.startswith("Not answered yet: ")
 
 
-@pytest.mark.parametrize("check", sorted(set(CHECKS) - NO_FUNCTIONS))
-def test_an_exception_is_reported_not_raised(check):
-    assert "raised ZeroDivisionError: division by zero" in verdict(check, lambda *args: 1 / 0).text
-    assert "raised TypeError" in verdict(check, lambda: [] + 1).text
+@pytest.mark.parametrize("check", FUNCTIONS)
+def test_exceptions_and_other_wrong_answers_come_with_their_case(check):
+    assert "raised ZeroDivisionError: division by zero, for " in verdict(check, lambda *args: 1 / 0).text
+    assert "raised TypeError" in verdict(check, lambda: None).text
+    for spoil in (lambda a: a + 0.001, lambda a: a.astype(str)):
+        found = verdict(check, lambda *args, spoil=spoil: spoil(np.asarray(ANSWERS[check](*args))))
+        assert not found
+        assert ", got " in found.text
+        assert ", for " in found.text
+        assert not [hint for hint in hints(check) if hint in found.text]
 
 
-def test_an_exception_comes_with_its_case():
+def test_an_exception_comes_with_the_first_case_that_raises_it():
     def fails(channels, kernel_size, groups, reduction_ratio):
         return involution_parameters(channels, kernel_size, groups, reduction_ratio) + 0 // (groups - 2)
 
     text = verdict("involution_parameters", fails).text
     assert text.endswith("for channels=6, kernel_size=5, groups=2, reduction_ratio=4.")
-
-
-@pytest.mark.parametrize("check", FUNCTIONS)
-@pytest.mark.parametrize("spoil", [lambda a: a + 0.001, lambda a: a.astype(str)])
-def test_any_other_wrong_answer_gets_the_smallest_failing_case(check, spoil):
-    found = verdict(check, lambda *args: spoil(np.asarray(ANSWERS[check](*args))))
-    assert not found
-    assert ", got " in found.text
-    assert ", for " in found.text
-    assert not [hint for hint in hints(check) if hint in found.text]
-
-
-def test_a_single_wrong_element_is_found():
-    def nearly(inputs, kernels, stride):
-        outputs = ANSWERS["involution"](inputs, kernels, stride)
-        outputs[-1, -1, -1] += 0.01 * (stride == 3)
-        return outputs
-
-    assert "at index (2, 3, 2), for inputs of shape (7, 10, 3)" in verdict("involution", nearly).text
-
-
-def test_a_stride_that_stops_at_two_is_found():
-    assert "stride=3" in verdict("strided_convolution", lambda x, k, s: convolve(x, k, min(s, 2))).text
 
 
 def test_a_number_may_be_of_any_kind_but_must_be_one():
@@ -118,28 +98,17 @@ def test_a_number_may_be_of_any_kind_but_must_be_one():
 
 
 def test_an_answer_that_returns_nothing_in_one_case_is_told_so():
-    def forgets(layers):
-        if len(layers) == 1:
-            return layers[0][0]
-
-    def gives_up(layers):
-        if len(layers) == 1:
-            return layers[0][0]
-        raise NotImplementedError
-
-    for answer in (forgets, gives_up):
-        text = verdict("receptive_field", answer).text
-        assert text == "Not yet: expected a number, got nothing, for layers=[(3, 1), (5, 1)]."
+    found = verdict("receptive_field", lambda layers: layers[0][0] if len(layers) == 1 else None)
+    assert found.text == "Not yet: expected a number, got nothing, for layers=[(3, 1), (5, 1)]."
 
 
 def test_an_answer_may_change_its_arguments():
-    def careless(k):
-        k -= k.max((3, 4), keepdims=True)
-        np.exp(k, out=k) if k.dtype == float else None
-        k /= k.sum((3, 4), keepdims=True)
-        return k
+    def careless(image, kernel, stride):
+        result = ANSWERS["strided_convolution"](image, kernel, stride)
+        image *= 0
+        return result
 
-    assert verdict("softmax_kernels", careless)
+    assert verdict("strided_convolution", careless)
 
 
 def test_a_result_instead_of_the_function_is_told():
@@ -149,19 +118,12 @@ def test_a_result_instead_of_the_function_is_told():
 def test_the_solutions_agree_with_the_package():
     import keras
 
-    from involution_utils import AttentionKernelGenerator, Involution2D, KernelGenerator, involution
+    from involution_utils import AttentionKernelGenerator, Involution2D, KernelGenerator
 
     for c, k, g, r in ((3, 3, 1, 2), (6, 5, 2, 4), (2, 3, 1, 4)):
         layer = Involution2D(kernel_size=k, groups=g, reduction_ratio=r)
         layer.build((None, 8, 8, c))
         assert sum(math.prod(w.shape) for w in layer.trainable_weights) == involution_parameters(c, k, g, r)
-
-    def ours(inputs, kernels, stride):
-        pad = (kernels.shape[2] - 1) // 2
-        tensors = [keras.ops.convert_to_tensor(a[None], "float32") for a in (inputs, kernels)]
-        return involution(*tensors, strides=stride, padding=((pad, pad), (pad, pad)))[0]
-
-    assert verdict("involution", ours)
     for c, k, g, r in ((8, 3, 2, 2), (64, 7, 4, 4)):
         generator = AttentionKernelGenerator(k, groups=g, reduction_ratio=r)
         generator.build((None, 8, 8, c))
@@ -170,12 +132,28 @@ def test_the_solutions_agree_with_the_package():
         generator = KernelGenerator(k, groups=c // n, reduction_ratio=r, use_bias=False)
         generator.build((None, 8, 8, c))
         assert sum(math.prod(w.shape) for w in generator.trainable_weights) == operator_parameters(c, k, n, r)[2]
-
     model = keras.Sequential([keras.Input((32, 32, 32)), keras.layers.Conv2D(64, kernel_size=5)])
     assert verdict("parameter_count", model.count_params())
 
 
+def test_a_layer_without_a_call_or_a_result_is_a_stub():
+    import keras
+
+    class WithoutCall(keras.layers.Layer):
+        def __init__(self, kernel_size, groups, reduction_ratio):
+            super().__init__()
+
+    def raises(self, inputs):
+        raise NotImplementedError
+
+    unfinished = [type("Unfinished", (WithoutCall,), {"call": call}) for call in (lambda self, inputs: None, raises)]
+    for stub in (WithoutCall, *unfinished):
+        assert verdict("own_involution_layer", stub).text.startswith("Not answered yet: ")
+
+
 def test_a_fair_head_may_be_a_model_of_fixed_size_and_stays_as_it_was():
+    from exercises.training import classifier
+
     model = classifier((32, 32))()
     before = model.get_weights()
     assert model.count_params() == 61_130
@@ -186,29 +164,13 @@ def test_a_fair_head_may_be_a_model_of_fixed_size_and_stays_as_it_was():
 def test_other_heads_are_told_what_they_are():
     import keras
 
+    from exercises.training import classifier
+
     assert "expected a Keras model" in verdict("fair_head", 3).text
     assert "has 1" in verdict("fair_head", keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])).text
     assert "expected 61,130 parameters, got" in verdict("fair_head", classifier(dense=65)).text
     assert "same layers" in verdict("fair_head", classifier(relu="tanh")).text
     assert verdict("fair_head", lambda: keras.Sequential(classifier()().layers))
-
-
-def test_a_layer_without_a_call_is_a_stub():
-    import keras
-
-    class WithoutCall(keras.layers.Layer):
-        def __init__(self, kernel_size, groups, reduction_ratio):
-            super().__init__()
-
-    class WithoutResult(WithoutCall):
-        def call(self, inputs): ...
-
-    class Unfinished(WithoutCall):
-        def call(self, inputs):
-            raise NotImplementedError
-
-    for stub in (WithoutCall, WithoutResult, Unfinished):
-        assert verdict("own_involution_layer", stub).text.startswith("Not answered yet: ")
 
 
 def test_a_generator_is_judged_by_what_it_should_look_at():
