@@ -17,6 +17,13 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 BADGE = re.compile(r"^\[!\[Open in Colab\].*$", flags=re.M)
 ARCHIVE = "involution-site.zip"
+NETWORKS, SHIPPED = ROOT / "lab" / "networks", ROOT / "involution_utils" / "assets" / "small_rednet"
+SCREEN = {  # networks of the experiment `four_operators`, and their titles
+    "convolution, narrow": "Convolution",
+    "depthwise": "Depthwise",
+    "involution": "Involution",
+    "attention": "Local attention",
+}
 COPIED = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE")
 
 
@@ -60,8 +67,30 @@ def write_microscope(path):
     from involution_utils import load_pretrained, microscope
     from involution_utils.data.cifar10 import CIFAR10_CLASSES
 
-    network, names = load_pretrained("small_rednet"), microscope.PICTURE_NAMES
-    microscope.page(network, microscope.pictures(), path, class_names=CIFAR10_CLASSES, image_names=names)
+    network, names, labels = load_pretrained("small_rednet"), microscope.PICTURE_NAMES, microscope.PICTURE_LABELS
+    microscope.page(network, microscope.pictures(), path, labels, CIFAR10_CLASSES, image_names=names)
+
+
+def write_screen(path):
+    """Write the page with the networks that the lab keeps; until it keeps an involution, with the one that ships."""
+    from keras.saving import load_model
+
+    from involution_utils import microscope, records
+    from involution_utils.data.cifar10 import CIFAR10_CLASSES
+
+    rows, networks = {row["name"]: row for row in records.read_rows("four_operators")}, {}
+    about = ["Trained on CIFAR-10 with this share of the test images right:"]
+    for name, title in SCREEN.items():
+        file, row = NETWORKS / f"{title.lower().replace(' ', '_')}.keras", rows.get(name)
+        if name == "involution" and not file.exists():
+            file, row = SHIPPED.with_suffix(".keras"), json.loads(SHIPPED.with_suffix(".json").read_text())
+        if file.exists():
+            networks[title] = load_model(file)
+            budget = f"{row['train_images']:,} images, {row['epochs']} epochs"
+            about.append(f"{title} {100 * row['test_accuracy']:.0f}\u00a0% ({budget}).")
+    pictures, labels, names = microscope.pictures(), microscope.PICTURE_LABELS, microscope.PICTURE_NAMES
+    page = microscope.screen(networks, pictures, labels, CIFAR10_CLASSES, image_names=names, about=" ".join(about))
+    page.save(path)
 
 
 def sphinx(source, target, *options):
@@ -96,6 +125,7 @@ def main(arguments=None):
         for path in (ROOT / "notebooks").glob("*.ipynb"):  # to download
             shutil.copy(path, made / "notebooks")
         write_microscope(made / "microscope.html")
+        write_screen(made / "screen.html")
         archive = shutil.make_archive(str(made), "zip", made.parent, made.name)
         work = output.begin(out)
         shutil.copytree(made, work, dirs_exist_ok=True)

@@ -13,9 +13,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 import involution_utils
+from docs import build
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+LIVE = ("microscope.html", "screen.html")
 pytestmark = pytest.mark.browser
 
 
@@ -33,8 +35,8 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pages(site):
-    """{path below the site: parsed page}, the microscope and the code left out."""
-    own = [path.relative_to(site) for path in sorted(site.rglob("*.html")) if path.name != "microscope.html"]
+    """{path below the site: parsed page}, the live pages and the code left out."""
+    own = [path.relative_to(site) for path in sorted(site.rglob("*.html")) if path.name not in LIVE]
     return {str(path): parsed(site / path) for path in own if path.parts[0] not in ("_modules", "_static")}
 
 
@@ -161,10 +163,15 @@ def test_search_works_from_a_folder(opened):
     assert "01_convolution" in page.inner_html("#search-results")
 
 
-def test_the_landing_page_is_alive(opened):
+def test_the_landing_page_is_alive_above_the_fold(opened):
     page = opened("index.html")
-    page.locator("iframe.microscope").scroll_into_view_if_needed()
-    frame = page.frame_locator("iframe.microscope")
-    frame.locator("canvas").first.wait_for()
-    (live,) = [frame for frame in page.frames if frame.url.endswith("microscope.html")]
-    assert live.evaluate("typeof globalThis.involution.forward") == "function"
+    page.set_viewport_size({"width": 1366, "height": 768})
+    frame = page.frame_locator("iframe.screen")
+    frame.locator(".path").last.wait_for()
+    (live,) = [frame for frame in page.frames if frame.url.endswith("screen.html")]
+    titles = live.evaluate("networks.map(({ title }) => title)")
+    assert titles == [title for title in build.SCREEN.values() if title in titles]
+    assert "Involution" in titles
+    assert live.evaluate("byId('warning').textContent") == ""
+    last = frame.locator(".path").last.bounding_box()
+    assert last["y"] + last["height"] < 768

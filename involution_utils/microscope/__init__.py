@@ -137,12 +137,12 @@ def screen(
     ]
     if any(len(shapes) < 2 or shapes != positions[0] for shapes in positions or [[]]):
         raise checks.error("networks", "networks by title whose layers have equally many positions", positions)
-    data = {"networks": found, "about": about}
+    data: dict[str, Any] = {"networks": found, "about": about}
     data |= _pictures(found[0]["graph"], images, labels, class_names, image_names)
     first = data["images"][0]
     titles = ", ".join(network["title"] for network in found)
     alt = f"The picture “{first['name']}”, and what these operators do at one pixel of it: {titles}."
-    return LivePage("screen", ("pictures",), "One pixel, four operators", data, first["values"], alt)
+    return LivePage("screen", ("pictures",), f"One pixel, {len(found)} operators", data, first["values"], alt)
 
 
 def _network(model: keras.Model, images: Any) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def visit(browser, pages):
     def visit(name, view="", **settings):
         context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}} | settings)
         contexts.append(context)
+        context.set_default_timeout(120_000)  # of a busy machine
         page = context.new_page()
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))

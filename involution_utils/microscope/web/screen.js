@@ -1,5 +1,5 @@
 "use strict";
-// One pixel, four operators: what each of four networks does at the same pixel of the same picture.
+// One pixel, several operators: what each of some networks does at the same pixel of the same picture.
 
 const networks = DATA.networks.map(({ graph, ...more }) => {
   const network = makeNetwork(graph);
@@ -51,7 +51,7 @@ const kindOf = (node) => node.generator?.kind ?? node.op;
 function makePath(network, index) {
   const grid = () => build("table", { class: "grid", role: "img" });
   const about = build("span"), parts = { hidden: grid(), none: build("span", { class: "none" }), kernel: grid(), window: grid(), sum: build("strong"), canvas: build("canvas", { role: "img" }), mark: build("svg", { "aria-hidden": "true", preserveAspectRatio: "none" }), top: build("span"), bar: build("i"), was: build("small") };
-  parts.name = build("button", { type: "button", class: "name", onclick: () => choose({ operator: state.operator === index ? null : index }) }, build("b", {}, network.title), about);
+  parts.name = build("button", { type: "button", class: "name", onclick: () => choose({ step: 0, operator: state.operator === index ? null : index }) }, build("b", {}, network.title), about);
   about.textContent = ABOUT[kindOf(nodeOf(network))][0];
   parts.row = build("section", { class: "path", "aria-label": network.title },
     parts.name, build("div", { class: "hidden-numbers", "data-step": 2 }, parts.hidden, parts.none), build("div", { "data-step": 3 }, parts.kernel),
@@ -110,23 +110,28 @@ function drawPicture() {
   stage.lastChild.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   stage.lastChild.replaceChildren(rect("halo", ...window), rect("window", ...window), rect("cell", [row, column], [1, 1]));
   const { label, name } = images[state.picture], truth = label === -1 ? "none of the ten classes, so no answer can be right" : label === null || label === undefined ? "" : `class ${DATA.classNames[label]}`;
-  byId("place").textContent = `${name[0].toUpperCase()}${name.slice(1)}${truth ? ` (${truth})` : ""}. Row ${row + 1} of ${node.shape[0]}, column ${column + 1}.`;
+  byId("place").textContent = `${capital(name)}${truth ? ` (${truth})` : ""}. Row ${row + 1} of ${node.shape[0]}, column ${column + 1}.`;
 }
+
+const titles = (own) => networks.filter((network) => ownKernels(nodeOf(network)) === own).map(({ title }) => title.toLowerCase()).join(" and ");
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
+const COUNT = capital(["one", "two", "three", "four"][networks.length - 1] ?? String(networks.length));
 
 /** What the tour, the switch or the hand asks to be told. */
 function story() {
-  const node = nodeOf(networks[0]), grid = `${node.shape[0]} × ${node.shape[1]}`, features = (kind) => { const found = networks.find((network) => kindOf(nodeOf(network)) === kind); return found && [inputOf(nowOf(found), nodeOf(found)).shape[2], nodeOf(found).generator?.hidden]; };
-  const [channels, hidden] = features("pixel") ?? [], steps = [
+  const [stay, follow] = [titles(false), titles(true)], { shape } = nodeOf(networks[0]);
+  const hidden = (kind) => networks.map(nodeOf).find((node) => kindOf(node) === kind)?.generator.hidden;
+  const steps = [
     "",
-    `One pixel, the same for all four. By this layer each network sees the picture as ${grid} pixels, and a pixel is no longer a color: it is a list of ${channels} features. The frame is the 5 × 5 window around it.`,
-    `Involution squeezes the pixel's ${channels} features into ${hidden} hidden numbers; attention makes ${(features("attention") ?? [])[1]}, its query. Convolution and depthwise make none: they don't ask what the pixel is.`,
-    "Involution turns its hidden numbers into a kernel for this pixel alone; attention compares its query with each neighbor. Move the pixel: these two kernels change. The kernels of convolution and depthwise stay, wherever you are.",
+    `One pixel, the same for all networks. At this layer each of them sees the picture as ${shape[0]} × ${shape[1]} pixels, and a pixel is no longer a color but a list of features that it has computed. The frame is the 5 × 5 window around it.`,
+    `${hidden("pixel") ? `Involution squeezes the pixel's features into ${hidden("pixel")} hidden numbers. ` : ""}${hidden("attention") ? `Attention makes ${hidden("attention")}, its query. ` : ""}For ${stay} there are none: the kernel was learned and does not ask what the pixel is.`,
+    `${hidden("pixel") ? "Involution turns its hidden numbers into a kernel for this pixel alone. " : ""}${hidden("attention") ? "Attention compares its query with each neighbor. " : ""}Move the pixel, and the kernels of ${follow} change. Those of ${stay} stay, wherever you are.`,
     "Each weight multiplies the feature under it, and the products add up to one number: the output here. (A convolution also adds up its channels.) Doing that at every pixel gives the map on the right; after more such layers, the network says what it sees.",
   ];
   if (state.step) return steps[state.step];
-  if (state.same) return "Now involution and attention use one kernel at every pixel, the mean of the kernels they made, in all their layers. What their answers lose is what it was worth to have a kernel for each place. The other two never had more than one.";
+  if (state.same) return `Now all pixels share one kernel, the mean of those that were made, in all layers of ${follow}. What the answers lose is what it was worth to have a kernel for each place. ${capital(stay)} never had more than one.`;
   if (state.operator !== null) return `${networks[state.operator].title} ${ABOUT[kindOf(nodeOf(networks[state.operator]))][1]}`;
-  return "Four small networks look at the same pixel. Move over the picture: two of the kernels stay, two follow you.";
+  return `${COUNT} small networks look at the same pixel. Move over the picture: the kernels of ${stay} stay, those of ${follow} follow you.`;
 }
 
 // ----------------------------------------------------------------------------------------------------------- the hand
@@ -206,6 +211,7 @@ followPictures([HEIGHT, WIDTH, CHANNELS], (name, pixels) => {
   choose({ picture: state.picture });
 });
 document.documentElement.classList.toggle("framed", window.parent !== window);
+byId("title").textContent = document.title;
 byId("about").textContent = `Red is positive, blue negative. ${DATA.about}`;
 byId("layer").append(...networks[0].layers.map((node, i) => build("option", { value: i }, `${i + 1} of ${networks[0].layers.length}`)));
 byId("layer").value = state.layer;
