@@ -109,3 +109,14 @@ def test_notebook_and_paired_text_agree(path):
     config = jupytext.config.load_jupytext_configuration_file(str(ROOT / "jupytext.toml"))
     written = jupytext.writes(nbformat.read(path, as_version=4), fmt="md", config=config)
     assert text.read_text() == written, "run make text"
+
+
+def test_the_plans_of_lectures_name_headings_and_figures_that_exist():
+    rows = re.findall(r"^\| \d+–\d+ \| (\d\d)\b(.*?)\|", (ROOT / "docs" / "teaching.md").read_text(), flags=re.M)
+    assert len(rows) >= 7
+    for number, shown in rows:
+        (text,) = (ROOT / "notebooks" / "text").glob(f"{number}_*.md")
+        for heading in re.findall(r"\*(.+?)\*", shown):
+            assert re.search(rf"^#+ {heading}$", text.read_text(), flags=re.M), (number, heading)
+        for figure in re.findall(r"\d", shown):
+            assert f"**Figure {figure}.**" in text.read_text(), (number, figure)
