@@ -45,26 +45,18 @@ def check_receptive_field(answer: Any) -> Verdict:
             seen = {stride * position + tap for position in seen for tap in range(size)}
         return max(seen) + 1
 
-    def by_steps(following, own=False):
-        def wrong(layers):
-            field = step = 1
-            for size, stride in layers:
-                before, step = step, following(step, stride)
-                field += (size - 1) * (step if own else before)
-            return field
-
-        return wrong
+    def in_steps(step):
+        return lambda layers: 1 + sum((size - 1) * step(layers, i) for i, (size, _) in enumerate(layers))
 
     mistakes = {
-        "the strides have no effect.": lambda layers: 1 + sum(k - 1 for k, _ in layers),
+        "the strides have no effect.": in_steps(lambda layers, i: 1),
         "sizes are added; two layers of size 3 see 5 pixels, not 6.": lambda layers: sum(k for k, _ in layers),
         "sizes are multiplied; two layers of size 3 see 5 pixels, not 9.": lambda layers: np.prod(layers, axis=0)[0],
-        "a stride widens the steps of the layers after it, not those of its own layer.": by_steps(
-            np.multiply, own=True
+        "a stride widens the steps of the layers after it, not those of its own layer.": in_steps(
+            lambda layers, i: np.prod(layers[: i + 1], axis=0)[1]
         ),
-        "all earlier strides count; how far apart are pixels after two strides of 3?": (
-            by_steps(lambda step, stride: stride),
-            by_steps(lambda step, stride: step + stride),
+        "all earlier strides count; how far apart are pixels after two strides of 3?": in_steps(
+            lambda layers, i: layers[i - 1][1] if i else 1
         ),
         "this rule leads from the last layer back to the first.": lambda layers: receptive_field(layers[::-1]),
     }

@@ -174,8 +174,7 @@ changed("flipped", "flipped", kernels=kernels(lambda k: ops.flip(k, axis=(3, 4))
 changed("rows and columns of the kernels", "transposed", kernels=kernels(lambda k: ops.swapaxes(k, 3, 4)))
 regrouped = kernels(lambda k: ops.moveaxis(ops.reshape(k, (*k.shape[:3], k.shape[5], *k.shape[3:5])), 3, 5))
 changed("the group comes last", "group_first", kernels=regrouped)
-changed("averaged", "averaged", call=outputs(lambda y, x: y / 9))
-changed("added once more", "residual", call=outputs(lambda y, x: y + x))
+changed("with them the outputs differ", "residual", call=outputs(lambda y, x: y + x))
 changed("those of the inputs, got (2, 3, 4, 12)", "valid", call=outputs(lambda y, x: y[:, 1:-1, 1:-1]))
 changed("for some of another size the result is another", "size_5", call=outputs(lambda y, x: y * (x.shape[1] == 5)))
 in_numpy = lambda self, x: OwnInvolution.call(self, ops.convert_to_tensor(np.array(x)))  # noqa: E731
@@ -186,6 +185,16 @@ mistake(LAYER, "expected the class itself", "instance")(OwnInvolution(3, 3, 3))
 mistake(LAYER, "raised ValueError: Unrecognized", "no_arguments")(
     type("NoArguments", (layers.Layer,), {"call": lambda self, x: x})
 )
+
+
+@mistake(LAYER, "groups are interleaved")
+class Interleaved(OwnInvolution):
+    def call(self, inputs):
+        _, height, width, channels = inputs.shape
+        kernels = ops.reshape(self.kernels(inputs), (-1, height, width, 9, self.groups))
+        windows = ops.image.extract_patches(inputs, 3, strides=1, padding="same")
+        windows = ops.reshape(windows, (-1, height, width, 9, channels))
+        return ops.sum(ops.tile(kernels, (1, 1, 1, 1, channels // self.groups)) * windows, axis=3)
 
 
 @mistake(LAYER, "the package's layer")
