@@ -53,12 +53,13 @@ def anchor(term):
 
 
 def mark_terms(document):
-    """Give each entry of the glossary its anchor."""
+    """Give each entry of the glossary its anchor, and its place in the index that the search looks into first."""
     for item in document.findall(nodes.list_item):
         strong = item.next_node(nodes.strong)
         if strong is not None and item.astext().startswith(strong.astext()):
             for term in strong.astext().split(", "):
                 strong.parent.insert(0, nodes.target(ids=[anchor(term)]))
+                strong.parent.insert(0, addnodes.index(entries=[("single", term, anchor(term), "main", None)]))
 
 
 def link_terms(document, terms):

@@ -100,10 +100,18 @@ def test_every_public_name_has_its_docstring_and_its_source(pages):
 
 
 def test_every_experiment_stands_on_its_page(pages):
+    from docs.records import TITLES
     from lab.experiments import EXPERIMENTS
 
     headings = [h.get_text().rstrip("#").lower() for h in pages["experiments.html"].select("article h2")]
-    assert headings == [experiment.title.lower() for experiment in EXPERIMENTS.values()]
+    assert headings == [title.lower() for title in TITLES.values()]
+    tables = {path.stem for path in (ROOT / "involution_utils" / "results").glob("*.jsonl")}
+    assert tables | set(EXPERIMENTS) == set(TITLES)
+    assert len(pages["experiments.html"].select("a.download")) == len(tables)
+
+
+def test_the_search_finds_terms_of_the_glossary(site):
+    assert '"term-receptive-field"' in (site / "searchindex.js").read_text()
 
 
 def test_first_mentions_lead_to_the_glossary(pages):
