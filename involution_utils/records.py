@@ -137,7 +137,8 @@ def _commit(clone):
         return None
 
     def git(*command):
-        return subprocess.run(["git", "-C", clone, *command], capture_output=True, text=True, check=True).stdout.strip()
+        start = ["git", "-c", f"safe.directory={clone}", "-C", clone]  # which may be another user's
+        return subprocess.run([*start, *command], capture_output=True, text=True, check=True).stdout.strip()
 
     try:
         changed = git("status", "--porcelain", "--", ".", ":!involution_utils/results")

@@ -4,6 +4,7 @@ import json
 import os
 from concurrent.futures import Executor, Future
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,7 +78,8 @@ def test_an_experiment_makes_what_is_missing_and_the_same_numbers_again(tmp_path
     assert (folders[2] / "tiny" / "CNN-rate0.001-seed0.keras").is_file()
     row = load_results("tiny", folders[0]).iloc[0]
     assert row["validation_accuracy"] == row["history"]["val_accuracy"][-1]
-    for column in ("package", "commit", "versions", "backend", "processor", "date", "processor_seconds", "command"):
+    assert (row["commit"] is not None) == (Path(__file__).parents[1] / ".git").exists()
+    for column in ("package", "versions", "backend", "processor", "date", "processor_seconds", "command"):
         assert row[column], column
     assert {"python", "keras", "numpy"} <= set(row["versions"])
     assert all(row["versions"].values())
