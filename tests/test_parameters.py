@@ -85,7 +85,7 @@ def test_an_output_dir_that_is_a_file_or_cannot_be_written_to_is_refused_at_once
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ParameterError, match=r"`output_dir` must be a folder that can be made .*Not a directory"):
             check_parameters(output_dir=str(path))
-    with pytest.raises(ParameterError, match="`output_dir` must be a folder that can be written to"):
+    with pytest.raises(ParameterError, match="`output_dir` must be a folder that can be made and written to"):
         check_parameters(output_dir="/proc/models")
 
 
