@@ -7,30 +7,6 @@ import numpy as np
 from involution_utils.exercises.judge import Verdict, judge
 
 
-def check_kernel_map(answer: Any) -> Verdict:
-    """Check `kernel_map(kernels)`.
-
-    Args:
-        answer: function of kernels (batch, H, W, K, K, G) that returns the sum of each kernel's K * K weights, as an
-            array (batch, H, W, G).
-    """
-
-    def kernel_map(kernels):
-        return np.einsum("bhwuvg->bhwg", kernels)
-
-    mistakes = {
-        "this is the mean of the weights, not their sum.": lambda k: k.mean((3, 4)),
-        "the sum goes over the positions; the map should have a value for each position.": lambda k: k.sum((1, 2)),
-        "the groups are summed too; each group has a map of its own.": lambda k: k.sum((3, 4, 5)),
-        "the absolute values are summed; the signs count.": lambda k: np.abs(k).sum((3, 4)),
-        "only one of a kernel's two axes is summed.": (lambda k: k.sum(3), lambda k: k.sum(4)),
-        "the sum goes over the wrong two axes: one of the kernel's and the groups'.": lambda k: k.sum((4, 5)),
-    }
-    draw = np.random.default_rng(4).normal
-    cases = [(draw(size=size),) for size in ((1, 2, 3, 3, 3, 1), (2, 4, 3, 3, 3, 2), (3, 2, 4, 5, 5, 4))]
-    return judge(answer, cases, kernel_map, "one number for each image, position and group.", mistakes)
-
-
 def check_spatial_share(answer: Any) -> Verdict:
     """Check `my_share(kernels)`.
 
@@ -139,49 +115,3 @@ def check_mean_kernels(answer: Any) -> Verdict:
     draw = np.random.default_rng(10).normal
     cases = [(draw(size=size),) for size in ((1, 2, 3, 3, 3, 1), (2, 3, 4, 3, 3, 2), (3, 4, 2, 5, 5, 4))]
     return judge(answer, cases, mean_kernels, "the kernels depend on the image, but not on the position.", mistakes)
-
-
-def check_effective_rank(answer: Any) -> Verdict:
-    """Check `my_rank(kernels)`.
-
-    Args:
-        answer: function of kernels (N, H, W, K, K) of one group that returns how many directions they use, after Roy
-            and Vetterli (2007): the kernels as rows of K * K numbers, less their mean row; the singular values of that
-            matrix, divided by their sum; and of these shares p the exponential of the entropy, exp(-sum(p * log(p))).
-            A share of 0 adds nothing to the sum.
-    """
-
-    def rows(kernels):
-        return kernels.reshape(-1, kernels.shape[-1] ** 2)
-
-    def rank(rows, power=1, careful=True):
-        shares = np.linalg.svd(rows, compute_uv=False) ** power
-        shares = shares[shares > 0] / shares.sum() if careful else shares / shares.sum()
-        return np.exp(-(shares * np.log(shares)).sum())
-
-    def centered(kernels, axis=0):
-        return rows(kernels) - rows(kernels).mean(axis, keepdims=True)
-
-    def my_rank(kernels):
-        return rank(centered(kernels))
-
-    bases = lambda k: 2 ** np.log(my_rank(k)), lambda k: np.exp(np.log2(my_rank(k)))
-    mistakes = {
-        "the mean kernel is not subtracted.": lambda k: rank(rows(k)),
-        "each kernel's own mean is subtracted; subtract the mean kernel of all rows.": lambda k: rank(centered(k, 1)),
-        "divide the singular values themselves by their sum, not their squares.": lambda k: rank(centered(k), power=2),
-        "this is the entropy; take its exponential.": lambda k: np.log(my_rank(k)),
-        "the sign of the entropy is lost: the result should be at least 1.": lambda k: 1 / my_rank(k),
-        "logarithm and power have different bases; np.log goes with np.exp.": bases,
-        "this counts the singular values; weigh them by their size.": lambda k: np.linalg.matrix_rank(centered(k)),
-        "where a singular value is 0, 0 * log(0) gives NaN; leave it out.": lambda k: rank(centered(k), careful=False),
-    }
-    draw, cases = np.random.default_rng(11).normal, []
-    for images, height, width, size, patterns in ((2, 2, 3, 3, 2), (3, 4, 3, 3, 4), (2, 6, 5, 5, 6)):
-        kernels = draw(size=(images, height, width, patterns)) * np.linspace(1, 0.2, patterns)
-        kernels = kernels @ draw(size=(patterns, size * size)) + 1
-        kernels += 0.01 * draw(size=kernels.shape)
-        cases.append((kernels.reshape(images, height, width, size, size),))
-    middle = np.zeros((1, 3, 2, 3, 3))
-    middle[..., 1, 1] = draw(size=(1, 3, 2))  # all other columns are 0, and so are all singular values but one
-    return judge(answer, [*cases, (middle,)], my_rank, "that many patterns, used equally, have this entropy.", mistakes)

@@ -2,19 +2,7 @@
 
 import numpy as np
 
-from exercises import ANSWERS, mistake, right, solution
-
-# kernel_map
-ANSWERS["kernel_map"] = lambda k: np.einsum("bhwuvg->bhwg", k)
-for name, hint, wrong in [
-    ("mean", "mean of the weights", lambda k: k.mean((3, 4))),
-    ("places", "over the positions", lambda k: np.einsum("bhwuvg->buvg", k)),
-    ("groups_too", "groups are summed too", lambda k: np.einsum("bhwuvg->bhw", k)),
-    ("absolute", "absolute values", lambda k: np.einsum("bhwuvg->bhwg", abs(k))),
-    ("one_axis", "two axes is summed", lambda k: k.sum(3)),
-    ("last_two", "wrong two axes", lambda k: k.sum((-2, -1))),
-]:
-    mistake("kernel_map", hint, name)(wrong)
+from exercises import mistake, right, solution
 
 
 # spatial_share
@@ -129,81 +117,3 @@ def keras_mean(kernels):
 @right("mean_kernels")
 def tiled(kernels):
     return np.tile(kernels.mean((1, 2), keepdims=True), (1, *kernels.shape[1:3], 1, 1, 1))
-
-
-# effective_rank
-def centered(kernels):
-    rows = kernels.reshape(-1, kernels.shape[-1] ** 2)
-    return rows - rows.mean(0)
-
-
-def exp_entropy(values, log=np.log, exp=np.exp):
-    p = values[values > 0] / values.sum()
-    return exp(-np.sum(p * log(p)))
-
-
-@solution("effective_rank")
-def effective_rank(kernels):
-    return exp_entropy(np.linalg.svd(centered(kernels))[1])
-
-
-def singular(kernels):
-    return np.linalg.svd(centered(kernels))[1]
-
-
-def rows(kernels):
-    return kernels.reshape(-1, kernels.shape[-1] ** 2)
-
-
-for name, hint, wrong in [
-    ("not_centered", "mean kernel is not subtracted", lambda k: exp_entropy(np.linalg.svd(rows(k))[1])),
-    (
-        "centered_each",
-        "own mean is subtracted",
-        lambda k: exp_entropy(np.linalg.svd(rows(k - k.mean((3, 4), keepdims=True)))[1][:-1]),
-    ),
-    ("one_mean", ", got ", lambda k: exp_entropy(np.linalg.svd(rows(k - k.mean()))[1])),
-    ("variances", "not their squares", lambda k: exp_entropy(singular(k) ** 2)),
-    ("eigenvalues", "not their squares", lambda k: exp_entropy(np.linalg.eigvalsh(np.cov(rows(k).T)))),
-    ("entropy", "this is the entropy", lambda k: exp_entropy(singular(k), exp=lambda x: x)),
-    ("sign", "sign of the entropy", lambda k: 1 / effective_rank(k)),
-    ("bits", "different bases", lambda k: exp_entropy(singular(k), log=np.log2)),
-    ("two_to_the_nats", "different bases", lambda k: exp_entropy(singular(k), exp=np.exp2)),
-    ("matrix_rank", "counts the singular values", lambda k: np.linalg.matrix_rank(rows(k))),
-    ("participation", ", got ", lambda k: singular(k).sum() ** 2 / (singular(k) ** 2).sum()),
-    ("per_direction", ", got ", lambda k: effective_rank(k) / k.shape[-1] ** 2),
-    ("first_image", ", got ", lambda k: effective_rank(k[:1])),
-    ("mean_over_images", ", got ", lambda k: np.mean([effective_rank(k[i : i + 1]) for i in range(len(k))])),
-    ("stable_rank", ", got ", lambda k: (singular(k) ** 2).sum() / singular(k)[0] ** 2),
-    ("shares", "got shape", lambda k: singular(k) / singular(k).sum()),
-    ("largest", ", got ", lambda k: singular(k)[0]),
-    ("rows_as_kernels", ", got ", lambda k: exp_entropy(np.linalg.svd(k.reshape(-1, k.shape[-1]))[1])),
-]:
-    mistake("effective_rank", hint, name)(wrong)
-
-right("effective_rank", "bits_and_two")(lambda k: exp_entropy(singular(k), log=np.log2, exp=np.exp2))
-right("effective_rank", "product")(
-    lambda k: 1 / np.prod((singular(k) / singular(k).sum()) ** (singular(k) / singular(k).sum()))
-)
-
-
-@right("effective_rank")
-def the_package(kernels):
-    from involution_utils import effective_rank
-
-    return effective_rank(kernels)
-
-
-@right("effective_rank")
-def eigenvalues_of_the_covariance(kernels):
-    from scipy.stats import entropy
-
-    return np.exp(entropy(np.sqrt(np.linalg.eigvalsh(np.cov(rows(kernels).T)))))
-
-
-@mistake("effective_rank", "0 * log(0) gives NaN")
-def keras_svd(kernels):
-    from keras import ops
-
-    values = ops.svd(ops.convert_to_tensor(centered(kernels), "float32"), compute_uv=False)
-    return ops.exp(-ops.sum(values / ops.sum(values) * ops.log(values / ops.sum(values))))
