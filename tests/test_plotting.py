@@ -50,7 +50,6 @@ def test_a_figure_says_what_it_shows_with_the_numbers_that_it_draws():
         "each cell: kernel": plotting.matrices({"kernel": np.eye(2)}),
         "large: sum": plotting.kernel_maps(image[None], {"sum": kernels.sum((2, 3))[None]}),
         "of each: nose": plotting.kernels_at(image, {"nose": (1, 1)}, kernels),
-        "8 by 8": plotting.attention_arrows(image, np.zeros((8, 8), int)),
         "row: truth": plotting.label_maps({"truth": [np.zeros((2, 2), int)]}, ["a"]),
         "two hidden numbers": plotting.layer_diagram(),
     }
@@ -130,18 +129,11 @@ def test_kernels_at_scales_places_to_a_pooled_layer_and_marks_them_hollow():
     ] * 2
 
 
-def test_kernels_at_ends_the_colors_frames_a_tap_and_shows_the_result_last():
+def test_kernels_at_ends_the_colors_and_shows_the_result_last():
     places, result = {"a": (1, 1), "b": (2, 2)}, np.full((8, 8, 3), 0.25)
-    figure = plotting.kernels_at(result, places, np.ones((8, 8, 3, 3)), result / 2, limit=0.5, taps={"b": (0, 2)})
+    figure = plotting.kernels_at(result, places, np.ones((8, 8, 3, 3)), result / 2, limit=0.5)
     assert [image.get_clim() for image in images_of(figure)[1:3]] == [(-0.5, 0.5)] * 2
-    assert [len(axis.patches) for axis in figure.axes[:3]] == [0, 0, 1]
-    assert figure.axes[2].patches[0].get_xy() == (1.5, -0.5)
     np.testing.assert_array_equal(arrays_of(figure)[3], result / 2)
-
-
-def test_an_arrow_points_to_its_tap():
-    (arrows,) = plotting.attention_arrows(np.zeros((2, 2, 3)), np.array([[5, 7], [1, 3]])).axes[0].collections
-    assert (arrows.U.tolist(), arrows.V.tolist()) == ([1, 0, 0, -1], [0, 1, -1, 0])
 
 
 def test_a_class_has_the_color_of_the_legend_in_every_map_and_pictures_stay_as_they_are():

@@ -114,7 +114,8 @@ def check_attention_kernels(answer: Any) -> Verdict:
         row_in, column_in = ((x >= 0) & (x < n) for x, n in ((rows, height), (columns, width)))
         inside = row_in[:, None, :, None] & column_in[None, :, None, :]
         levels = random.choice((-level, level), (height, width, 1, 1, groups))
-        cases.append((levels + random.integers(-16, 17, (*inside.shape, groups)) / 8, inside))  # exact in float32, too
+        scores = levels + random.integers(-16, 17, (*inside.shape, groups)) / 8  # exact in float32, too
+        cases.append((scores + 2 * level * ~inside[..., None], inside))
     praise = "only taps inside the image get a weight, and the weights of each kernel add up to 1."
     first = judge(answer, cases[:3], attention_kernels, praise, mistakes)
     return first and judge(answer, cases[3:], attention_kernels, praise, mistakes_of_large_scores)

@@ -7,13 +7,12 @@ Functions take arrays and return a Matplotlib figure, which carries as its label
 from involution_utils.plotting.base import COLORS, OKABE_ITO, STYLE, colors_of, image_grid, matrices, photograph, show
 from involution_utils.plotting.comparison import curves, dot_plot, error_frontier, forest
 from involution_utils.plotting.diagram import layer_diagram
-from involution_utils.plotting.kernels import attention_arrows, kernel_maps, kernels_at, label_maps
+from involution_utils.plotting.kernels import kernel_maps, kernels_at, label_maps
 
 __all__ = [
     "COLORS",
     "OKABE_ITO",
     "STYLE",
-    "attention_arrows",
     "colors_of",
     "curves",
     "dot_plot",

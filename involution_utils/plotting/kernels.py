@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 
 from involution_utils import checks
 from involution_utils.plotting.base import OKABE_ITO, color_scale, image_grid, listed, panels, styled
@@ -41,7 +41,6 @@ def kernels_at(
     kernels: np.ndarray,
     result: np.ndarray | None = None,
     limit: float | None = None,
-    taps: Mapping[str, tuple[int, int]] | None = None,
 ) -> Figure:
     """Draw an image with marked positions, beside it each position's kernel, all on one scale around zero.
 
@@ -51,7 +50,6 @@ def kernels_at(
         kernels: (H', W', K, K); where smaller than the image (after pooling), positions are scaled along.
         result: an image to draw last, such as what the kernels make of the first.
         limit: where the colors end; None lets the outermost percentile of the weights saturate.
-        taps: dict from a position's name to (row, column) in its kernel, a weight to frame.
     """
     shrunk = np.array(kernels.shape[:2]) / image.shape[:2]
     chosen = [kernels[tuple(np.multiply(place, shrunk).astype(int))] for place in places.values()]
@@ -64,35 +62,11 @@ def kernels_at(
         axis.spines[:].set(visible=True, color=color, linewidth=3)
         drawn = axis.imshow(kernel, **scale)
         axis.set_title(name)
-        if taps and name in taps:
-            down, across = taps[name]
-            axis.add_patch(Rectangle((across - 0.5, down - 0.5), 1, 1, fill=False, lw=2.5, ec="black", zorder=3))
     figure.colorbar(drawn, ax=axes[1 : 1 + len(places)], label="weight", shrink=0.7)
     if result is not None:
         axes[-1].imshow(result)
         axes[-1].set_title("result")
     figure.set_label(f"An image with marked positions, and the kernel of each: {listed(places)}.")
-    return figure
-
-
-@styled
-def attention_arrows(image: np.ndarray, taps: np.ndarray, size: float = 3.6) -> Figure:
-    """Draw an image of few pixels, and in each pixel an arrow to one of its neighbors.
-
-    Args:
-        image: (H, W, 3), floats in [0, 1].
-        taps: (H, W), which tap of the 3x3 window the arrow points to, from 0 to 8, row by row.
-        size: width of the figure in inches.
-    """
-    figure, ((axis,),) = panels(1, 1, size, size)
-    axis.imshow(image)
-    down, across = np.divmod(taps, 3)
-    rows, columns = np.indices(taps.shape)
-    unit = {"angles": "xy", "scale_units": "xy", "scale": 1.6}  # an arrow ends before the neighbor's center
-    axis.quiver(columns, rows, across - 1, down - 1, width=0.008, **unit)
-    figure.set_label(
-        f"{taps.shape[0]} by {taps.shape[1]} colored pixels, from each an arrow to one of the eight around it."
-    )
     return figure
 
 
