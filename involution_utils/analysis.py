@@ -45,6 +45,11 @@ def multiply_adds(model: keras.Model) -> int:
     return total
 
 
+def involutions(model: keras.Model) -> list[Involution2D]:
+    """Return the involutions of `model`, in their order."""
+    return [layer for layer in model.layers if isinstance(layer, Involution2D)]
+
+
 def layer_kernels(model: keras.Model, images: np.ndarray, batch_size: int = 100) -> dict[str, np.ndarray]:
     """Compute the kernels that each involution of a functional model makes for `images`.
 
@@ -56,7 +61,7 @@ def layer_kernels(model: keras.Model, images: np.ndarray, batch_size: int = 100)
     Returns:
         A dict from the name of each `Involution2D` to its kernels, an array `(N, H', W', K_h, K_w, G)`.
     """
-    found = [layer for layer in model.layers if isinstance(layer, Involution2D)]
+    found = involutions(model)
     if not found:
         return {}
     seen = keras.Model(model.inputs[0], {layer.name: layer.input for layer in found})
@@ -207,7 +212,7 @@ def lesioned(
         ParameterError: If `lesion` or a name is unknown, or images are missing.
     """
     checks.choice("lesion", lesion, LESIONS)
-    known = [layer.name for layer in model.layers if isinstance(layer, Involution2D)]
+    known = [layer.name for layer in involutions(model)]
     names = set(known if names is None else names)
     checks.names(names, known, "involution")
     means = {}
