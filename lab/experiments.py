@@ -58,11 +58,14 @@ def chosen_rates(experiment: str, results: Path, values: str = "validation_accur
     return {str(name): float(rate) for name, rate in means.unstack().idxmax(axis=1).items()}
 
 
+def _augmented(rate):
+    return {"recipe": "augmented", "batch_size": 64, "learning_rate": rate}
+
+
 def _factorial_run(experiment, name, seed, rate, epochs=20, test_images=10_000):
     budget = {"train_images": 40_000, "validation_images": 5_000, "test_images": test_images, "epochs": epochs}
-    recipe = {"batch_size": 64, "recipe": "augmented", "learning_rate": rate, "seed": seed, "image_seed": seed}
     network = {"experiment": experiment, "name": name, "model": "small_rednet", "arguments": OPERATORS[name]}
-    return TrainingRun(**network, **budget, **recipe)
+    return TrainingRun(**network, **budget, **_augmented(rate), seed=seed, image_seed=seed)
 
 
 def _factorial_tuning(results):
@@ -82,19 +85,14 @@ def _factorial_others(results):
 def _four_operators(results):
     rates = {"convolution, narrow": 0.01, "depthwise": 0.01, "involution": 0.01, "attention": 0.005}
     budget = {"train_images": 10_000, "validation_images": 5_000, "epochs": 5}
-    recipe = {"batch_size": 64, "recipe": "augmented", "seed": 220, "image_seed": 220}
-    common = {"experiment": "four_operators", "model": "small_rednet", **budget, **recipe}
-    return [TrainingRun(name=n, arguments=OPERATORS[n], learning_rate=rates[n], **common) for n in rates]
+    common = {"experiment": "four_operators", "model": "small_rednet", "seed": 220, "image_seed": 220, **budget}
+    return [TrainingRun(name=n, arguments=OPERATORS[n], **common, **_augmented(rate)) for n, rate in rates.items()]
 
 
 def _contest_run(experiment, name, seed, recipe, test_images=10_000):
     budget = {"train_images": 10_000, "validation_images": 2_000, "test_images": test_images, "epochs": 5}
     seeds = {"seed": seed, "image_seed": seed}
     return TrainingRun(experiment=experiment, name=name, **CONTESTANTS[name], **budget, **recipe, **seeds)
-
-
-def _augmented(rate):
-    return {"recipe": "augmented", "batch_size": 64, "learning_rate": rate}
 
 
 def _fair_chance_tuning(results):
