@@ -1,6 +1,7 @@
 """The pages of a run, by the website's renderer: its notebooks, the glossary, the microscope, and a first page."""
 
 import contextlib
+import html
 import json
 import re
 import shutil
@@ -20,6 +21,13 @@ NETWORK = "involution_classifier"  # the one that a run's microscope shows
 # What TensorFlow says while it starts, and where Keras says that it wrote.
 _LOG = re.compile(r"^(?:WARNING: All log messages|[IWE]\d{4} |\d{4}-\d\d-\d\d .*: [IWE] |INFO:tensorflow:).*\n?", re.M)
 _FIGURE = '<a href="figures/{0}" aria-label="figure {1} of {2}">{1}</a>'
+_OUTPUT_ALONE = {"tags": ["remove-input"]}
+_THUMBNAIL = '<a href="{0}.html"><img class="thumbnail" src="figures/{1}" alt="A figure of {0}"></a>\n'
+_OTHER_DATA = """```{note}
+This run used the data set `DATASET`. The text speaks of the stored run, on CIFAR-10. Wherever an output differs, the
+stored one follows it.
+```
+"""
 _MICROSCOPE = """# The microscope
 
 The involution network of this run, alive. Point at a pixel and see the kernel that is made for it.
@@ -31,11 +39,11 @@ The involution network of this run, alive. Point at a pixel and see the kernel t
 
 
 def write(folder: Path, sources: Sequence[Path], results: Mapping[str, Any]) -> None:
-    """Write the pages of the executed notebooks `sources` into the folder of their run, `index.html` first.
+    """Write the pages of a run, `index.html` first, into the folder with its executed notebooks.
 
     Args:
         folder: the folder of the run, with `figures/` in it.
-        sources: the notebooks' paths in that folder.
+        sources: the notebooks as they are stored; those executed have the same names in that folder.
         results: what `results.json` will hold.
 
     Raises:
@@ -46,13 +54,20 @@ def write(folder: Path, sources: Sequence[Path], results: Mapping[str, Any]) -> 
         source.mkdir()
         shutil.copy(GLOSSARY, source)
         shutil.copy(GLOSSARY, folder)  # for links in a notebook that is opened in JupyterLab
+        others = {record["dataset"] for record in networks(folder).values()} - {"cifar10"}
+        rows = []
         for path in sources:
-            nbformat.write(_for_a_page(nbformat.read(path, as_version=4)), source / path.name)
+            stored = nbformat.read(path, as_version=4)
+            executed = _for_a_page(nbformat.read(folder / path.name, as_version=4))
+            rows += _row(folder, path, executed, stored)
+            if others:
+                _show_stored(executed, stored, min(others))
+            nbformat.write(executed, source / path.name)
         entries = [*(path.stem for path in sources), "Notation and glossary <README>"]
         if _write_microscope(folder, results):
             (source / "the_microscope.md").write_text(_MICROSCOPE, encoding="utf-8")
             entries.append("the_microscope")
-        (source / "index.md").write_text(_index(folder, sources, results, entries), encoding="utf-8")
+        (source / "index.md").write_text(_index(folder, rows, results, entries), encoding="utf-8")
         if build.sphinx(source, made):
             raise OSError("Sphinx could not make the pages of the run")
         shutil.copytree(made, folder, dirs_exist_ok=True)
@@ -81,6 +96,48 @@ def _for_a_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
+def _shown(cell: nbformat.NotebookNode) -> list[str]:
+    """Return what a reader sees of a cell's outputs: text, or a picture's bytes."""
+    bundles = [output.get("data", {}) for output in cell.get("outputs", [])]
+    texts = "".join(output.get("text", "") for output in cell.get("outputs", []))
+    return [texts, *(bundle.get("image/png", bundle.get("text/plain", "")) for bundle in bundles)]
+
+
+def _show_stored(notebook: nbformat.NotebookNode, stored: nbformat.NotebookNode, dataset: str) -> None:
+    """Put after each output that differs from the stored one that one, and say so at the top of the page."""
+    before, cells = {cell.id: cell for cell in stored.cells}, []
+    for cell in notebook.cells:
+        cells.append(cell)
+        twin = before.get(cell.id, {})
+        if any(_shown(twin)) and _shown(twin) != _shown(cell):
+            cells.append(nbformat.v4.new_markdown_cell("*Stored, on CIFAR-10:*"))
+            cells.append(nbformat.v4.new_code_cell(twin.source, outputs=twin.outputs, metadata=_OUTPUT_ALONE))
+    if len(cells) > len(notebook.cells):
+        cells.insert(1, nbformat.v4.new_markdown_cell(_OTHER_DATA.replace("DATASET", dataset)))
+    notebook.cells = cells
+
+
+def _answer(notebook: nbformat.NotebookNode) -> str:
+    """Return as HTML what the cell tagged `answer` shows."""
+    outputs = [o for cell in notebook.cells if "answer" in cell.metadata.get("tags", []) for o in cell.outputs]
+    bundles = [{"text/plain": output.get("text", ""), **output.get("data", {})} for output in outputs]
+    return "".join(b.get("text/html") or f"<pre>{html.escape(b['text/plain'])}</pre>" for b in bundles)
+
+
+def _row(folder: Path, path: Path, executed: nbformat.NotebookNode, stored: nbformat.NotebookNode) -> list[str]:
+    """Return what the first page says of a notebook: its title, a figure, its answers here and as stored, its files."""
+    figures = sorted(figure.name for figure in (folder / "figures").glob(f"{path.stem}-*.png"))
+    answers = {"This run": _answer(executed), "Stored, on CIFAR-10": _answer(stored)}
+    if len(set(answers.values())) == 1:
+        answers = {"This run, as stored": _answer(stored)}
+    shown = [f"<div><b>{whose}</b>{answer}</div>" for whose, answer in answers.items() if answer]
+    links = " ".join(_FIGURE.format(name, number, path.stem[:2]) for number, name in enumerate(figures, 1))
+    lines = [f"\n## [](./{path.name})\n", '```{raw} html\n<div class="answer">']
+    lines += [_THUMBNAIL.format(path.stem, figures[0])] if figures else []
+    lines += [*shown, "</div>\n```\n", f'<a href="{path.name}">{path.name}</a> · figures {links or "none"}']
+    return lines
+
+
 def _write_microscope(folder: Path, results: Mapping[str, Any]) -> bool:
     """Write the microscope of the involution network that the run trained, if it did."""
     path = folder / f"{NETWORK}.keras"
@@ -103,19 +160,15 @@ def networks(folder: Path) -> dict[str, dict[str, Any]]:
     return {name: record for name, record in found.items() if isinstance(record, dict) and known <= record.keys()}
 
 
-def _index(folder: Path, sources: Sequence[Path], results: Mapping[str, Any], entries: Sequence[str]) -> str:
+def _index(folder: Path, rows: Sequence[str], results: Mapping[str, Any], entries: Sequence[str]) -> str:
     chosen = ", ".join(f"`{name}={value!r}`" for name, value in results["parameters"].items())
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     lines = [
         "# A run of the series\n",
         f"Made on {results['date']} with {chosen or 'the default parameters'}, in {results['seconds']} s on "
         f"{results['processor']}. Versions: {versions}.\n",
-        "| page | file | figures |\n|---|---|---|",
+        *rows,
     ]
-    for path in sources:
-        figures = sorted(figure.name for figure in (folder / "figures").glob(f"{path.stem}-*.png"))
-        links = " ".join(_FIGURE.format(name, number, path.stem[:2]) for number, name in enumerate(figures, 1))
-        lines.append(f'| [](./{path.name}) | <a href="{path.name}">{path.name}</a> | {links} |')
     found = networks(folder)
     if found:
         lines.append("\n## What was trained\n\n| network | test accuracy | images | epochs | seconds |")

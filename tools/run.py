@@ -64,7 +64,7 @@ def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS
             _save_figures(executed, work / "figures", source.stem)
         results = {**pages.networks(work), "parameters": dict(parameters), **provenance()}
         results["seconds"] = round(time.perf_counter() - begin)
-        pages.write(work, [work / source.name for source in sources], results)
+        pages.write(work, sources, results)
         (work / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         return output.finish(work, out, before), results
     except (KeyboardInterrupt, OSError, ValueError) as error:

@@ -37,12 +37,15 @@ pathlib.Path(output_dir, "other.json").write_text('{"test_accuracy": null}')
 """
 
 
-def write(folder, name, *sources, parameters="seed = 0"):
+def write(folder, name, *sources, parameters="seed = 0", stored=()):
+    """Write a notebook; if `stored` holds outputs, the last cell has them and is its answer."""
     badge = "[![Open in Colab](https://colab.example/badge.svg)](https://colab.example/x)"
     text = f"# {name} 1 < 2\n{badge}\n\n[next](02_b.ipynb#b), [words](README.md#glossary) of $K\\times K$\n\n## b"
     cells = [nbformat.v4.new_markdown_cell(text)]
     cells.append(nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
     cells += [nbformat.v4.new_code_cell(source) for source in sources]
+    if stored:
+        cells[-1].update(outputs=list(stored), metadata={"tags": ["answer"]})
     spec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=spec), folder / f"{name}.ipynb")
 
@@ -52,7 +55,9 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("series") / "notebooks"
     folder.mkdir()
     write(folder, "01_a", PICTURE, LOG)
-    write(folder, "02_b", RECORD, "epochs", parameters='epochs = 1  # passes\noutput_dir = "."')
+    one = nbformat.v4.new_output("execute_result", {"text/plain": "1 < 2"}, execution_count=1)
+    parameters = 'epochs = 1  # passes\noutput_dir = "."'
+    write(folder, "02_b", RECORD, "epochs", parameters=parameters, stored=[one])
     return folder
 
 
@@ -101,6 +106,18 @@ def test_a_page_shows_its_figure_formula_and_parameters_once_and_no_log(soups):
     cells = [cell.get_text().strip() for cell in second.select(".cell_input")]
     assert cells[0] == 'epochs = 3  # passes\noutput_dir = "."'
     assert not any("# Parameters" in cell for cell in cells)
+
+
+def test_what_another_data_set_changes_stands_beside_what_is_stored(soups):
+    assert not soups["01_a.html"].select(".admonition"), "nothing is stored there to differ from"
+    page = soups["02_b.html"]
+    assert "This run used the data set shapes." in page.select_one(".admonition").get_text()
+    shown = [output.get_text().strip() for output in page.select(".cell_output")]
+    assert shown[-2:] == ["3", "1 < 2"]
+    assert "Stored, on CIFAR-10:" in page.get_text()
+    answers = [" ".join(div.get_text(" ").split()) for div in soups["index.html"].select(".answer > div")]
+    assert answers == ["This run 3", "Stored, on CIFAR-10 1 < 2"]
+    assert soups["index.html"].select_one("img.thumbnail")["src"] == "figures/01_a-01.png"
 
 
 def test_every_link_within_a_run_leads_somewhere(made, soups):
