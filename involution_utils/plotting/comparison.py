@@ -115,7 +115,7 @@ def error_frontier(
     """
     figure, ((axis,),) = panels(1, 1, 5.6, 3.6, bare=False)
     axis.fill_between(*np.transpose(front), color=OKABE_ITO[4], alpha=0.25, lw=0, label="out of reach")
-    axis.plot(*np.transpose(front), color=OKABE_ITO[0], label="best of all kernels")
+    axis.plot(*np.transpose(front), color=OKABE_ITO[0], label="best single layers")
     if mixtures is not None:
         axis.plot(*np.transpose(mixtures), "--", color="gray", label="mixtures")
     axis.plot(0, 0, "*", color=OKABE_ITO[5], ms=16, clip_on=False, label="what we want")
