@@ -1,5 +1,6 @@
 """The tables of what was measured, read as DataFrames; and a row for a training of one's own."""
 
+import contextlib
 import datetime
 import importlib
 import json
@@ -60,7 +61,7 @@ def load_results(name: str, folder: str | os.PathLike = RESULTS) -> "pandas.Data
 
 
 def read_rows(name: str, folder: str | os.PathLike = RESULTS) -> list[dict[str, Any]]:
-    """Read the rows of an experiment; an unfinished last line, which a crash may leave, is told and left out.
+    """Read the rows of an experiment; an unfinished last row, which a crash may leave, is told and left out.
 
     Args:
         name: Name of the experiment.
@@ -73,8 +74,8 @@ def read_rows(name: str, folder: str | os.PathLike = RESULTS) -> list[dict[str, 
         ParameterError: If a line is damaged.
     """
     path, rows = Path(folder) / f"{name}.jsonl", []
-    *lines, last = path.read_bytes().split(b"\n") if path.is_file() else [b""]
-    if last:
+    lines = path.read_bytes().split(b"\n") if path.is_file() else [b""]
+    if not is_whole(lines[-1]) and lines.pop():
         print(f"{path}: the last line is unfinished and left out", file=sys.stderr)
     for number, line in enumerate(lines, start=1):
         try:
@@ -85,6 +86,13 @@ def read_rows(name: str, folder: str | os.PathLike = RESULTS) -> list[dict[str, 
             problem = f"line {number} of {path} is damaged ({error!r:.200}); remove it to make that run anew"
             raise checks.ParameterError(problem) from None
     return rows
+
+
+def is_whole(line: bytes) -> bool:
+    """True if the last line of a table holds a row to its end, and not nothing or what a crash left of one."""
+    with contextlib.suppress(ValueError, RecursionError):
+        return isinstance(json.loads(line), dict)
+    return False
 
 
 def record(

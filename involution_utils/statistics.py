@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class Estimate(NamedTuple):
     """An effect: its estimate, the ends of its confidence interval, two p-values, and the number of its seeds.
 
-    `p` is that of no effect, two-sided. `p_equivalence` is that of two one-sided tests: where it is below 0.05 the
-    effect is smaller than the margin in either direction; None without a margin.
+    `p` is that of no effect, two-sided; where all seeds have one effect it is 0, or 1 if that effect is 0.
+    `p_equivalence` is that of two one-sided tests: where it is below 0.05 the effect is smaller than the margin in
+    either direction; None without a margin.
     """
 
     value: float
@@ -72,7 +73,8 @@ def seed_contrast(
 
         p_equivalence = float(DescrStatsW(effects).ttost_mean(-margin, margin)[0])
     ends = float(interval.low), float(interval.high)
-    return Estimate(float(effects.mean()), *ends, float(test.pvalue), p_equivalence, len(effects))
+    p = float(test.pvalue) if effects.any() else 1.0  # scipy divides 0 by 0
+    return Estimate(float(effects.mean()), *ends, p, p_equivalence, len(effects))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

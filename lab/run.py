@@ -122,11 +122,11 @@ def make(
         A sentence for each run that failed; it gets no row.
 
     Raises:
-        ParameterError: If another process makes this experiment with the same `state`.
+        ParameterError: If another process makes rows of this table.
     """
     for name, folder in (("results", results), ("state", state), ("models", models)):
         checks.folder(name, folder).mkdir(parents=True, exist_ok=True)
-    with only_one(state / f"{experiment.name}.lock"):
+    with only_one(results / f"{experiment.name}.lock"):
         missing, failures, here = experiment.missing(results), [], records.provenance()
         for run, made, problem in results_of(execute, missing, state, models, executor=executor):
             row, kept = made or ({"problem": problem}, {})
@@ -152,12 +152,14 @@ def only_one(path: Path) -> Any:
 
 
 def append(row: Mapping[str, Any], path: Path) -> None:
-    """Append `row` to a table, behind the last whole line: what a crash or a full disk left of another is removed.
+    """Append `row` to a table, behind the last whole row: what a crash or a full disk left of another is removed.
 
     Raises:
         OSError: If there is no room for it.
     """
     with path.open("a+b") as file:
         file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
-        file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")  # a loss may be NaN
+        last = file.read().rpartition(b"\n")[2]
+        whole = records.is_whole(last)  # though an editor left out the end of its line
+        file.truncate(file.tell() - (0 if whole else len(last)))
+        file.write(b"\n" * whole + json.dumps(row, ensure_ascii=False).encode() + b"\n")  # a loss may be NaN

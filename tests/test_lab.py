@@ -14,7 +14,7 @@ from involution_utils.records import load_results, read_rows
 from lab.__main__ import main
 from lab.experiments import CONTESTANTS, EXPERIMENTS, FACTORIAL
 from lab.process import CallError, call
-from lab.run import Experiment, append, make, only_one
+from lab.run import Experiment, append, make
 from lab.training import TrainingRun
 
 TINY = {"model": "conv_classifier", "dataset": "shapes", "train_images": 100, "test_images": 50, "epochs": 1}
@@ -142,6 +142,15 @@ def test_an_unfinished_line_is_told_left_out_and_written_over(tmp_path, capsys):
     assert read_rows("e", tmp_path) == [row, row]
 
 
+def test_a_last_row_without_the_end_of_its_line_is_a_row(tmp_path, capsys):
+    rows = [{"experiment": "e", "name": name} for name in "abc"]
+    (tmp_path / "e.jsonl").write_text("\n".join(map(json.dumps, rows[:2])))
+    assert read_rows("e", tmp_path) == rows[:2]
+    append(rows[2], tmp_path / "e.jsonl")
+    assert read_rows("e", tmp_path) == rows
+    assert not capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "line", ["[]", "3", "{", '{"experiment": "other", "name": "a"}', '{"status": "done"}', "[" * 9999]
 )
@@ -158,9 +167,19 @@ def test_a_row_without_what_came_out_is_no_finished_run(tmp_path):
     assert TINY_EXPERIMENT.missing(tmp_path) == [run]
 
 
-def test_two_processes_do_not_make_one_experiment(tmp_path):
-    with only_one(tmp_path / "tiny.lock"), pytest.raises(ParameterError, match="another process is at it"):
-        make(TINY_EXPERIMENT, tmp_path, tmp_path, tmp_path)
+def test_two_processes_do_not_make_one_table_whatever_their_state(tmp_path):
+    refusals = []
+
+    class Second(Executor):
+        def submit(self, called):
+            with pytest.raises(ParameterError, match="another process is at it") as refused:
+                make(TINY_EXPERIMENT, tmp_path, tmp_path / "other", tmp_path / "other", Here())
+            refusals.append(refused)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(TINY_EXPERIMENT, tmp_path, tmp_path / "state", tmp_path / "state", Second())
+    assert len(refusals) == 1
 
 
 def test_a_call_that_fails_or_dies_is_a_sentence_and_the_next_one_works(capfd):

@@ -160,6 +160,13 @@ def test_a_contrast_covers_a_known_effect_whatever_the_correlation():
     assert 0.9 * 200 <= covered <= 0.995 * 200
 
 
+def test_equal_effects_have_a_p_value():
+    zeros, halves = dict.fromkeys(range(3), 0.0), dict.fromkeys(range(3), 0.5)
+    assert statistics.seed_contrast(runs({"a": halves, "b": zeros}), {"a": 1, "b": -1}).p == 0
+    found = statistics.seed_contrast(runs({"a": halves, "b": halves}), {"a": 1, "b": -1}, margin=0.1)
+    assert found == (0, 0, 0, 1, 0, 3)
+
+
 def test_a_contrast_refuses_runs_that_do_not_pair():
     with pytest.raises(ParameterError, match="at least two seeds in common"):
         statistics.seed_contrast(runs({"a": {0: 1, 1: 2}, "b": {1: 1, 2: 2}}), {"a": 1, "b": -1})

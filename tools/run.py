@@ -23,6 +23,7 @@ import nbformat
 import papermill
 
 from involution_utils import checks
+from involution_utils.data import DatasetError
 from involution_utils.parameters import check_overrides, declared_parameters
 from involution_utils.records import provenance
 from lab.process import LOCAL_KERNEL, SETTINGS
@@ -67,7 +68,7 @@ def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS
         pages.write(work, sources, results)
         (work / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         return output.finish(work, out, before), results
-    except (KeyboardInterrupt, OSError, ValueError) as error:
+    except (KeyboardInterrupt, OSError, ValueError, DatasetError) as error:
         name = getattr(error, "filename", None) or "while writing"
         problem = f"{error.strerror}: {name}" if getattr(error, "strerror", None) else str(error) or "Interrupted"
         sys.exit(f"\n{problem}. {out} is as it was. What this run made so far lies in {work}")

@@ -74,6 +74,8 @@ def softmax(scores, axis=(2, 3)):
 for name, hint, wrong in [
     ("mask_of_75", "where scores are low", lambda s, i: shares(np.exp(np.where(i[..., None], s, -75)))),
     ("mask_of_100", "where scores are low", lambda s, i: softmax(np.where(i[..., None], s, -100))),
+    ("less_50", ", got ", lambda s, i: softmax(s - 50 * ~i[..., None])),
+    ("renormalized", ", got nan", lambda s, i: shares(softmax(s) * i[..., None])),
     ("overflow", "large scores overflow", lambda s, i: shares(np.exp(s) * i[..., None])),
     ("one_largest", "large scores overflow", lambda s, i: shares(np.exp(s - s.max()) * i[..., None])),
     ("no_mask", "none should reach there", lambda s, i: shares(np.exp(s))),

@@ -15,6 +15,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from involution_utils.checks import ParameterError
+from involution_utils.data import DatasetError
 from tools import pages, run
 
 PICTURE = """
@@ -170,6 +171,7 @@ def test_a_failing_notebook_is_named_and_stays(source, words, tmp_path):
         (KeyboardInterrupt(), "Interrupted"),
         (OSError(28, "No space left on device", "x.html"), "No space left on device: x.html"),
         (ParameterError("the network computes no numbers"), "the network computes no numbers"),
+        (DatasetError("CIFAR-10 cannot be had"), "CIFAR-10 cannot be had"),
     ],
 )
 def test_what_cuts_a_run_short_is_told_in_a_sentence(error, words, folder, tmp_path, monkeypatch):
