@@ -104,7 +104,7 @@ def _judged(answer, sizes, briefly=False):
     images, wider = (random.normal(size=(*size, _CHANNELS)).astype("float32") for size in ((2, 5, 6), (1, 7, 4)))
     given = output(layer, images)
     if is_stub(given):
-        return unanswered("write the layer's `call`.")
+        return unanswered("write the layer's `kernels`, and build what it needs.")
     if isinstance(given, BaseException):
         return verdict(f"given inputs of shape {images.shape}, your layer {raised(given)}.")
     if any(isinstance(part, Involution2D) for part in (layer, *parts(layer))):
