@@ -28,6 +28,15 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.stem != "test_notebooks")
 
 
+@pytest.fixture
+def plain():
+    """Spare a test the compilation of its shapes, where how the operation runs is not its matter."""
+    from involution_utils.execution import plain_operations
+
+    with plain_operations():
+        yield
+
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 

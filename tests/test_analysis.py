@@ -18,17 +18,22 @@ from involution_utils.checks import ParameterError
 from involution_utils.layers import AttentionKernelGenerator, Involution2D
 from involution_utils.models import involution_classifier, small_rednet
 
+pytestmark = pytest.mark.usefixtures("plain")
 
-def test_layer_kernels_are_those_that_make_the_output():
-    keras.utils.set_random_seed(1)
-    model = involution_classifier(start_as_mean=True)
-    images = np.random.default_rng(0).random((2, 32, 32, 3)).astype("float32")
-    kernels = layer_kernels(model, images)
-    assert {name: array.shape for name, array in kernels.items()} == {
-        f"involution_{n}": (2, size, size, 3, 3, 1) for n, size in [(1, 32), (2, 16), (3, 8)]
-    }
-    _, first = model.get_layer("involution_1")(images, return_kernels=True)
-    np.testing.assert_array_equal(kernels["involution_1"], first)
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(3)
+    model = small_rednet()
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):  # else each block's last scale is zero: nothing to see
+            layer.gamma.assign(rng.uniform(0.5, 1.5, layer.gamma.shape))
+            layer.moving_mean.assign(rng.normal(0, 0.1, layer.gamma.shape))
+    return model
+
+
+IMAGES = np.random.default_rng(1).random((6, 32, 32, 3)).astype("float32")
 
 
 def test_layer_kernels_of_channels_first_are_those_that_make_the_output():
@@ -74,17 +79,14 @@ def test_multiply_adds_are_those_counted_by_hand():
     assert multiply_adds(model) == 20 * 9 * 16 * 32 + 6 * 9 * 32 + involution + local_attention + 192 * 10
 
 
-def test_layer_kernels_of_a_residual_network_are_those_that_make_its_outputs():
-    keras.utils.set_random_seed(2)
-    model = small_rednet(group_channels=8)
-    images = np.random.default_rng(0).random((4, 32, 32, 3)).astype("float32")
-    kernels = layer_kernels(model, images, batch_size=2)
+def test_layer_kernels_of_a_residual_network_are_those_that_make_its_outputs(network):
+    kernels = layer_kernels(network, IMAGES, batch_size=3)
     assert list(kernels) == [f"block_{number}_involution" for number in range(1, 6)]
-    layer = model.get_layer("block_3_involution")
-    inputs = keras.Model(model.input, layer.input)(images)
+    layer = network.get_layer("block_3_involution")
+    inputs = keras.Model(network.input, layer.input)(IMAGES)
     np.testing.assert_allclose(kernels["block_3_involution"], layer(inputs, return_kernels=True)[1], atol=1e-6)
-    assert kernels["block_5_involution"].shape == (4, 4, 4, 5, 5, 10)
-    assert layer_kernels(small_rednet(operator="depthwise"), images) == {}
+    assert kernels["block_5_involution"].shape == (6, 4, 4, 5, 5, 5)
+    assert layer_kernels(small_rednet(operator="depthwise"), IMAGES) == {}
 
 
 def test_shared_depthwise_costs_what_depthwise_does_and_fewer_weights():
@@ -132,21 +134,6 @@ def test_explained_by_pixels_is_r_squared():
 
 
 # Lesions
-
-
-@pytest.fixture(scope="module")
-def network():
-    keras.utils.set_random_seed(3)
-    model = small_rednet()
-    rng = np.random.default_rng(0)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):  # else each block's last scale is zero: nothing to see
-            layer.gamma.assign(rng.uniform(0.5, 1.5, layer.gamma.shape))
-            layer.moving_mean.assign(rng.normal(0, 0.1, layer.gamma.shape))
-    return model
-
-
-IMAGES = np.random.default_rng(1).random((6, 32, 32, 3)).astype("float32")
 
 
 @pytest.mark.parametrize("lesion", ["image_mean", "dataset_mean", "position_mean", "shuffled", "zero"])

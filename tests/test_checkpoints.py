@@ -11,6 +11,8 @@ from involution_utils.analysis import count_parameters
 from involution_utils.models import PRETRAINED, involution_classifier, load_official_weights, load_trained, rednet
 from involution_utils.training import save_model
 
+pytestmark = pytest.mark.usefixtures("plain")
+
 
 def official_state(classes=3, seed=0):
     """Random weights under the names of the official checkpoints, for RedNet-26."""

@@ -156,16 +156,6 @@ def test_attention_stays_inside_however_low_the_scores(dtype):
     np.testing.assert_allclose(kernels[0, 0], [[0, 0, 0], [0, 0.25, 0.25], [0, 0.25, 0.25]])
 
 
-def test_an_involution_with_attention_takes_any_size_and_is_saved_and_loaded(tmp_path):
-    generator = AttentionKernelGenerator(3, groups=2, use_position_bias=False)
-    inputs = keras.Input((None, None, 8))
-    model = keras.Model(inputs, Involution2D(3, groups=2, kernel_generator=generator)(inputs))
-    model.save(tmp_path / "attention.keras")
-    loaded = keras.saving.load_model(tmp_path / "attention.keras")
-    for size in ((5, 6), (9, 4)):
-        assert_close(model(images(2, *size, 8)), loaded(images(2, *size, 8)), 1e-6)
-
-
 @pytest.mark.parametrize("policy", ["float32", pytest.param("mixed_float16", marks=pytest.mark.long)])
 def test_training_reaches_every_weight_of_the_attention(policy):
     layer = Involution2D(

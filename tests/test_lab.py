@@ -12,7 +12,7 @@ import pytest
 from involution_utils.checks import ParameterError
 from involution_utils.records import load_results, read_rows
 from lab.__main__ import main
-from lab.experiments import CONTESTANTS, EXPERIMENTS, FACTORIAL
+from lab.experiments import EXPERIMENTS
 from lab.process import CallError, call
 from lab.run import Experiment, append, make
 from lab.training import TrainingRun
@@ -91,41 +91,18 @@ def test_an_experiment_makes_what_is_missing_and_the_same_numbers_again(tmp_path
     assert main(["ship", "tiny", "CNN-rate0.001-seed2", *where]) == 2
 
 
-def test_the_factorial_shares_its_images_within_a_seed_and_nothing_with_the_tuning(tmp_path):
-    tuning = EXPERIMENTS["factorial_tuning"].declare(tmp_path)
-    assert len(tuning) == 4 * 3 * 2
+@pytest.mark.parametrize(
+    ("name", "best", "rate"), [("factorial", {"static": 0.02}, 0.01), ("fair_chance", {"CNN": 0.00125}, 0.005)]
+)
+def test_runs_take_the_rates_that_their_tuning_chose_and_none_of_its_seeds(name, best, rate, tmp_path):
+    tuning = EXPERIMENTS[f"{name}_tuning"].declare(tmp_path)
     for run in tuning:
-        accuracy = 0.5 + 0.1 * (run.learning_rate == (0.02 if run.name == "static" else 0.01))
-        append(
-            asdict(run) | {"test_accuracy": None, "validation_accuracy": accuracy, "history": {}},
-            tmp_path / "factorial_tuning.jsonl",
-        )
-    runs = EXPERIMENTS["factorial"].declare(tmp_path)
-    assert [(run.seed, run.name) for run in runs] == [(seed, name) for seed in range(210, 218) for name in FACTORIAL]
-    assert all(run.learning_rate == (0.02 if run.name == "static" else 0.01) for run in runs)
-    assert all(run.image_seed == run.seed and run.epochs == 20 and run.train_images == 40_000 for run in runs)
-    assert not {run.seed for run in runs} & {run.seed for run in tuning}
-    assert all(run.test_images == 0 for run in tuning)
-
-
-def test_a_fair_chance_is_as_declared(tmp_path):
-    """Within a seed all networks and recipes share their images; each network has the rate that it chose."""
-    tuning = EXPERIMENTS["fair_chance_tuning"].declare(tmp_path)
-    assert len(tuning) == 4 * 2
-    for run in tuning:
-        accuracy = 0.5 + 0.1 * (run.learning_rate == (0.00125 if run.name == "CNN" else 0.005))
+        accuracy = 0.6 if run.learning_rate == best.get(run.name, rate) else 0.5
         outcome = {"test_accuracy": None, "validation_accuracy": accuracy, "history": {}}
-        append(asdict(run) | outcome, tmp_path / "fair_chance_tuning.jsonl")
-    runs = EXPERIMENTS["fair_chance"].declare(tmp_path)
-    assert [(run.seed, run.name, run.recipe) for run in runs] == [
-        (seed, name, recipe) for recipe in ("augmented", "adam") for seed in (310, 311, 312) for name in CONTESTANTS
-    ]
-    for run in runs:
-        assert (run.train_images, run.validation_images, run.test_images) == (10_000, 2_000, 10_000)
-        assert (run.epochs, run.image_seed, run.dataset) == (5, run.seed, "cifar10")
-        chosen = 0.00125 if run.name == "CNN" else 0.005
-        expected = (256, 0.001) if run.recipe == "adam" else (64, chosen)
-        assert (run.batch_size, run.learning_rate) == expected
+        append(asdict(run) | outcome, tmp_path / f"{name}_tuning.jsonl")
+    runs = EXPERIMENTS[name].declare(tmp_path)
+    assert all(run.learning_rate == best.get(run.name, rate) for run in runs if run.recipe == "augmented")
+    assert all(run.image_seed == run.seed for run in runs)  # networks share their images
     assert len({run.label for run in runs}) == len(runs)  # or one model would be written over another
     assert not {run.seed for run in runs} & {run.seed for run in tuning}
     assert all(run.test_images == 0 for run in tuning)

@@ -54,27 +54,6 @@ def test_the_networks_are_those_of_the_page(ours, theirs, page):
     np.testing.assert_allclose(*answers, atol=1e-6)
 
 
-def test_a_network_of_ones_own_is_taken_and_named(tmp_path, capsys):
-    package.save_model(package.involution_classifier(), tmp_path / "involution_classifier.keras")
-    row = {
-        "model": "involution_classifier",
-        "dataset": "shapes",
-        "train_images": 10,
-        "epochs": 1,
-        "test_accuracy": 0.11,
-    }
-    package.save_json(row, tmp_path / "involution_classifier.json")
-    parameters, *others = code_of("05_kernels")[:3]
-    names = {}
-    exec(parameters, names)
-    names |= {"dataset": "shapes", "test_size": 10, "output_dir": str(tmp_path)}
-    for source in others:
-        exec(source, names)
-    said = capsys.readouterr().out
-    assert "involution_classifier: trained by notebook 03\n" in said
-    assert "small_rednet: ships with the package; it was trained on cifar10, and knows nothing of shapes" in said
-
-
 def alike(first, second):
     """Give `second` the weights of `first`, in their order, none of them as they were at the start."""
     rng = np.random.default_rng(0)

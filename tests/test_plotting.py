@@ -57,12 +57,6 @@ def test_a_figure_says_what_it_shows_with_the_numbers_that_it_draws():
         assert words in plotting.show(figure).metadata["alt"]
 
 
-def test_a_grid_of_no_images_is_empty():
-    figure = plotting.image_grid(np.zeros((0, 8, 8, 3)), [])
-    assert images_of(figure) == []
-    assert plotting.show(figure).data
-
-
 def test_gray_images_are_drawn_on_the_scale_of_their_type():
     images = [np.full((4, 4), 0.5), np.full((4, 4), 128, np.uint8)]
     drawn = images_of(plotting.image_grid(images, ["float", "bytes"]))
@@ -75,12 +69,6 @@ def test_frames_lie_around_their_regions_and_are_named_once():
         (frame,) = axis.patches
         assert (frame.get_y(), frame.get_x(), frame.get_height(), frame.get_width()) == (2, 1, 3, 7)
     assert [[text.get_text() for text in axis.texts] for axis in figure.axes[:2]] == [["eye"], []]
-
-
-def test_matrices_stand_in_rows_with_their_signs_before_them():
-    figure = plotting.matrices({name: np.eye(2) for name in "abcd"}, signs=" ×=", columns=3)
-    assert len(figure.axes) == 6
-    assert [axis.texts[0].get_text() for axis in figure.axes[:4]] == [" ", "×", "=", " "]
 
 
 def test_matrices_show_no_negative_zero():
@@ -102,12 +90,6 @@ def test_numbers_can_be_read_on_their_color():
 def test_what_has_a_color_on_other_pages_keeps_it_and_nothing_else_takes_it():
     assert plotting.colors_of(["other", "involution"]) == {"other": OKABE_ITO[0], "involution": OKABE_ITO[1]}
     assert len(set(plotting.colors_of([*"abcdefgh"]).values())) == 8
-
-
-def test_the_photograph_is_cut_square_before_it_is_made_small():
-    large, small = plotting.photograph(512), plotting.photograph(64)
-    assert (large.dtype, small.shape) == (np.uint8, (64, 64, 3))
-    np.testing.assert_allclose(large.reshape(64, 8, 64, 8, 3).mean((1, 3)).mean(), small.mean(), atol=1)
 
 
 def test_maps_of_one_row_share_a_scale_and_rows_do_not_unless_asked():

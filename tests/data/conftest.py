@@ -1,3 +1,4 @@
+import functools
 import hashlib
 import http.server
 import socket
@@ -6,7 +7,10 @@ import threading
 import pytest
 from small_cifar10 import ARCHIVE, ROWS, Handler
 
+from involution_utils import data
 from involution_utils.data import cifar10, load_dataset
+
+drawn_once = functools.cache(data.draw_shapes)
 
 
 @pytest.fixture
@@ -31,7 +35,8 @@ def dead():
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch, tmp_path):
-    """The small archive, short waits, and an environment without any data."""
+    """The small archive, short waits, shapes drawn once for all tests, and an environment without any data."""
+    monkeypatch.setattr(data, "draw_shapes", drawn_once)
     monkeypatch.setattr(cifar10, "BATCH_ROWS", ROWS)
     monkeypatch.setattr(cifar10, "ARCHIVE_SHA256", hashlib.sha256(ARCHIVE).hexdigest())
     monkeypatch.setattr(cifar10, "TIMEOUT", 1.0)

@@ -67,6 +67,7 @@ DATA = BATCHES["test_batch"][b"data"]
 FORGED = {
     "order of Fortran": pickle.dumps(BATCHES["test_batch"] | {b"data": np.asfortranarray(DATA)}, 3),
     "few bytes": pickle.dumps(BATCHES["test_batch"] | {b"data": DATA[:-1]}, 3),
+    "few labels": pickle.dumps(BATCHES["test_batch"] | {b"labels": [1] * (ROWS - 1)}, 3),
     "a large label": pickle.dumps(BATCHES["test_batch"] | {b"labels": [10] * ROWS}, 3),
     "huge memo": b"\x80\x02}r\xff\xff\xff\xff.",
     "huge bytes": b"\x80\x04\x8e" + b"\xff" * 7 + b"\x7f}.",

@@ -35,7 +35,7 @@ def test_images_and_labels_of_any_size(size, scale, figures):
 
 def test_the_labels_are_what_is_drawn():
     """Split each image by its colors alone: the background is what the border of the image looks like."""
-    images, labels = shapes_with_masks(300, seed=3)
+    images, labels = shapes_with_masks(100, seed=3)
     pictures = images.astype(float)
     row, column = (axis.ravel() - 15.5 for axis in np.mgrid[:32, :32])
     plane = np.stack([np.ones(1024), row, column], 1)

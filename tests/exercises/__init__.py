@@ -1,15 +1,38 @@
-"""Answers as learners would write them: for each check its solution, right ones in other styles, and mistakes."""
+"""Answers as learners would write them: the solutions in the notebooks' folds, right ones in other styles, mistakes."""
 
+import ast
 import importlib
+import itertools
 import pkgutil
+import re
+from pathlib import Path
 
+import nbformat
 import pytest
 
-ANSWERS, RIGHT, MISTAKES = {}, [], []
+RIGHT, MISTAKES = [], []
+
+
+def solutions():
+    """Return {check: answer} from the folds after the exercises, each with what its page imports and its classes."""
+    found = {}
+    for path in (Path(__file__).parents[2] / "notebooks").glob("0*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        code = "\n".join(cell.source.replace("%pip", "pass  #") for cell in cells if cell.cell_type == "code")
+        given = [s for s in ast.parse(code).body if isinstance(s, ast.Import | ast.ImportFrom | ast.ClassDef)]
+        for cell, fold in itertools.pairwise(cells):
+            if exercise := re.search(r"^exercises\.check_(\w+)\((\w+)\)", cell.source, re.M):
+                check, name = exercise.groups()
+                block, line = (re.search(f, fold.source, re.S) for f in (r"```python\n(.*?)```", r": `(.*?)`\."))
+                names = {}
+                exec(ast.unparse(given), names)
+                exec(block[1] if block else f"{name} = {line[1]}", names)
+                found[check] = names[name]
+    return found
 
 
 def solution(check):
-    """Register a function as the solution of a check."""
+    """Register a function as the solution of a check that has none in a fold."""
     return lambda function: ANSWERS.setdefault(check, function)
 
 
@@ -33,6 +56,7 @@ def mistake(check, hint, name=None):
     return register
 
 
+ANSWERS = solutions()
 for module in pkgutil.iter_modules(__path__):  # each registers its answers
     if not module.name.startswith("test_"):
         importlib.import_module(f"{__name__}.{module.name}")

@@ -2,17 +2,10 @@
 
 import math
 
-import keras
 import numpy as np
 from keras import layers, ops
 
-from exercises import ANSWERS, mistake, right, solution
-
-
-@solution("involution_parameters")
-def involution_parameters(channels, kernel_size, groups, reduction_ratio):
-    hidden, taps = max(1, channels // reduction_ratio), kernel_size**2 * groups
-    return channels * hidden + hidden + 2 * hidden + hidden * taps + taps
+from exercises import mistake, right
 
 
 def generator(c, k, g, r, reduce_bias=1, norm=2, span_bias=1, hidden=None, outputs=None):
@@ -22,30 +15,17 @@ def generator(c, k, g, r, reduce_bias=1, norm=2, span_bias=1, hidden=None, outpu
 
 for name, hint, wrong in [
     ("no_norm", "has a scale and a shift", lambda c, k, g, r: generator(c, k, g, r, norm=0)),
-    ("moving_statistics", "no gradient trains the moving mean", lambda c, k, g, r: generator(c, k, g, r, norm=4)),
-    ("no_groups", "groups have no effect", lambda c, k, g, r: generator(c, k, 1, r)),
     ("not_squared", "K rows and K columns", lambda c, k, g, r: generator(c, k, g, r, outputs=k * g)),
-    ("no_second_bias", "bias of the second", lambda c, k, g, r: generator(c, k, g, r, span_bias=0)),
     ("no_biases", "both biases", lambda c, k, g, r: generator(c, k, g, r, reduce_bias=0, span_bias=0)),
-    ("kernel_a_channel", "kernel for each channel", lambda c, k, g, r: generator(c, k, g, r, outputs=k * k * c)),
     ("no_hidden_left", "hidden channels", lambda c, k, g, r: c // r * (c + 3) + k * k * g * (c // r + 1)),
     ("rounded_up", "hidden channels", lambda c, k, g, r: generator(c, k, g, r, hidden=math.ceil(c / r))),
-    ("convolution", "for channels=3", lambda c, k, g, r: k * k * c * c + c),
 ]:
     mistake("involution_parameters", hint, name)(wrong)
-
-
-@solution("group_of_channel")
-def group_of(channel, channels, groups):
-    return [g for g in range(groups) for _ in range(channels // groups)][channel]
 
 
 for name, hint, wrong in [
     ("interleaved", "interleaved", lambda c, n, g: c % g),
     ("from_one", "from 1", lambda c, n, g: math.ceil((c + 1) * g / n)),
-    ("groups_for_size", "as many channels as there should be groups", lambda c, n, g: c // g),
-    ("place_in_group", "position within", lambda c, n, g: c % (n // g)),
-    ("fraction", "whole number", lambda c, n, g: c / (n // g)),
     ("float", "quotient of floats", lambda c, n, g: int(c / n * g)),
     ("rounded", "channel=2, channels=6, groups=2", lambda c, n, g: round(c * g / n)),
 ]:
@@ -54,8 +34,9 @@ for name, hint, wrong in [
 LAYER = "own_involution_layer"
 
 
+@right(LAYER)
 class OwnInvolution(layers.Layer):
-    """The solution; other answers override one of its steps."""
+    """Other answers override one of its steps."""
 
     def __init__(self, kernel_size, groups, reduction_ratio):
         super().__init__()
@@ -75,9 +56,6 @@ class OwnInvolution(layers.Layer):
         windows = ops.image.extract_patches(inputs, self.kernel_size, strides=1, padding="same")
         windows = ops.reshape(windows, (-1, height, width, self.kernel_size**2, self.groups, channels // self.groups))
         return ops.reshape(ops.sum(kernels * windows, axis=3), (-1, height, width, channels))
-
-
-ANSWERS[LAYER] = OwnInvolution
 
 
 @right(LAYER)
@@ -101,21 +79,6 @@ class OwnWeightsAndShifts(layers.Layer):
             kernel = ops.repeat(kernels[:, :, :, u, v], x.shape[-1] // self.g, axis=-1)
             total += kernel * padded[:, u : u + height, v : v + width]
         return total
-
-
-@right(LAYER)
-class ThePackagesOperation(OwnInvolution):
-    def build(self, input_shape):
-        hidden, taps = input_shape[-1] // self.reduction_ratio, self.kernel_size**2 * self.groups
-        self.generator = keras.Sequential(
-            [layers.Dense(hidden), layers.BatchNormalization(), layers.ReLU(), layers.Dense(taps)]
-        )
-
-    def call(self, inputs):
-        from involution_utils import involution
-
-        size = (self.kernel_size, self.kernel_size, self.groups)
-        return involution(inputs, ops.reshape(self.generator(inputs), (-1, *inputs.shape[1:3], *size)))
 
 
 def changed(hint, name, **methods):
@@ -174,13 +137,10 @@ changed("flipped", "flipped", kernels=kernels(lambda k: ops.flip(k, axis=(3, 4))
 changed("rows and columns of the kernels", "transposed", kernels=kernels(lambda k: ops.swapaxes(k, 3, 4)))
 regrouped = kernels(lambda k: ops.moveaxis(ops.reshape(k, (*k.shape[:3], k.shape[5], *k.shape[3:5])), 3, 5))
 changed("the group comes last", "group_first", kernels=regrouped)
-changed("with them the outputs differ", "residual", call=outputs(lambda y, x: y + x))
 changed("those of the inputs, got (2, 3, 4, 12)", "valid", call=outputs(lambda y, x: y[:, 1:-1, 1:-1]))
 changed("for some of another size the result is another", "size_5", call=outputs(lambda y, x: y * (x.shape[1] == 5)))
 in_numpy = lambda self, x: OwnInvolution.call(self, ops.convert_to_tensor(np.array(x)))  # noqa: E731
 changed("leaves TensorFlow", "in_numpy", call=in_numpy)
-changed("those of the inputs, got (2, 2, 5, 6, 12)", "with_inputs", call=outputs(lambda y, x: (y, x)))
-changed("yours have the shapes", "fixed", __init__=lambda self, *a, **b: OwnInvolution.__init__(self, 3, 3, 3))
 mistake(LAYER, "expected the class itself", "instance")(OwnInvolution(3, 3, 3))
 mistake(LAYER, "raised ValueError: Unrecognized", "no_arguments")(
     type("NoArguments", (layers.Layer,), {"call": lambda self, x: x})

@@ -2,16 +2,15 @@
 
 import math
 import re
+import sys
 
 import numpy as np
 import pytest
 
 from exercises import ANSWERS, MISTAKES, RIGHT
-from exercises.involution import involution_parameters
-from exercises.self_attention import attention_parameters
-from exercises.worth_it import operator_parameters
 from involution_utils import exercises
 
+pytestmark = pytest.mark.usefixtures("plain")
 CHECKS = sorted(name.removeprefix("check_") for name in dir(exercises) if name.startswith("check_"))
 
 
@@ -35,7 +34,7 @@ def test_every_check_has_a_solution_and_three_mistakes():
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_the_solution_passes(check):
+def test_the_solution_in_the_notebooks_fold_passes(check):
     found = verdict(check, ANSWERS[check])
     assert found.right, found
     assert found
@@ -55,6 +54,19 @@ def test_a_mistake_gets_its_own_hint(check, wrong, hint):
     assert found.text.startswith("Not yet: ")
     assert hint in found.text
     assert not [other for other in hints(check) - {hint} if other in found.text]
+
+
+@pytest.mark.parametrize("check", FUNCTIONS)
+def test_no_hint_is_out_of_reach(check, monkeypatch):
+    """Each mistake that a check knows gets its hint: no case is too easy for it, and no hint before it takes it."""
+    module, known = sys.modules[getattr(exercises, f"check_{check}").__module__], []
+    judge = module.judge
+    monkeypatch.setattr(module, "judge", lambda *of, **more: known.extend(of[4].items()) or judge(*of, **more))
+    verdict(check, ANSWERS[check])
+    monkeypatch.undo()
+    for hint, wrongs in known:
+        for wrong in wrongs if isinstance(wrongs, tuple) else (wrongs,):
+            assert verdict(check, wrong).text == f"Not yet: {hint}"
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -115,15 +127,16 @@ def test_the_solutions_agree_with_the_package():
     for c, k, g, r in ((3, 3, 1, 2), (6, 5, 2, 4), (2, 3, 1, 4)):
         layer = Involution2D(kernel_size=k, groups=g, reduction_ratio=r)
         layer.build((None, 8, 8, c))
-        assert sum(math.prod(w.shape) for w in layer.trainable_weights) == involution_parameters(c, k, g, r)
+        assert sum(math.prod(w.shape) for w in layer.trainable_weights) == ANSWERS["involution_parameters"](c, k, g, r)
     for c, k, g, r in ((8, 3, 2, 2), (64, 7, 4, 4)):
         generator = AttentionKernelGenerator(k, groups=g, reduction_ratio=r)
         generator.build((None, 8, 8, c))
-        assert generator.count_params() == attention_parameters(c, k, g, r)
+        assert generator.count_params() == ANSWERS["attention_parameters"](c, k, g, r)
     for c, k, n, r in ((16, 3, 16, 4), (64, 7, 8, 2)):
         generator = KernelGenerator(k, groups=c // n, reduction_ratio=r, use_bias=False)
         generator.build((None, 8, 8, c))
-        assert sum(math.prod(w.shape) for w in generator.trainable_weights) == operator_parameters(c, k, n, r)[2]
+        made = ANSWERS["operator_parameters"](c, k, n, r)[2]
+        assert sum(math.prod(w.shape) for w in generator.trainable_weights) == made
     model = keras.Sequential([keras.Input((32, 32, 32)), keras.layers.Conv2D(64, kernel_size=5)])
     assert verdict("parameter_count", model.count_params())
 

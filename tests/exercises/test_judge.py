@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from involution_utils import exercises
 from involution_utils.exercises.judge import Verdict, agree, judge, numbers, show
 
 
@@ -36,15 +35,6 @@ def test_html_says_what_the_text_says_and_runs_nothing():
         page.feed(Verdict(False, text)._repr_html_())
         assert page.text == text.replace("`", "")
         assert page.tags == ["div", "strong", *["code"] * (text.count("`") // 2)]
-
-
-def test_jupyter_gets_the_text_and_the_html():
-    from IPython.core.formatters import DisplayFormatter
-
-    found = exercises.check_receptive_field(None)
-    data, _ = DisplayFormatter().format(found)
-    assert data == {"text/plain": repr(found), "text/html": found._repr_html_()}
-    assert str(found) == repr(found)
 
 
 def test_arrays_of_any_kind_are_numbers():

@@ -82,14 +82,6 @@ def test_text_of_the_readers_cannot_end_an_element(model):
     assert json.loads(data)["classNames"] == names
 
 
-def test_the_pictures_are_ten_photographs():
-    pictures = microscope.pictures()
-    assert pictures.shape == (len(microscope.PICTURE_NAMES), 32, 32, 3)
-    assert len(microscope.PICTURE_LABELS) == len(pictures)
-    assert pictures.dtype == "float32"
-    assert (pictures.std((1, 2, 3)) > 0.05).all()
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
