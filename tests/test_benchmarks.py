@@ -1,6 +1,5 @@
 """How the benchmarks measure, and that what they compare is the same operation."""
 
-import json
 import subprocess
 import sys
 import time
@@ -44,6 +43,7 @@ def test_peak_of_tensors_counts_those_that_are_freed_again_and_the_buffers_of_xl
         assert 2**20 <= timing.peak_of_tensors(function) - before < 2**23
 
 
+@pytest.mark.long
 def test_costs_are_those_of_every_operator_of_the_lab():
     table = load_results("costs").set_index("operator")
     assert list(table.index) == list(OPERATORS)
@@ -55,25 +55,6 @@ def test_costs_are_those_of_every_operator_of_the_lab():
         )
 
 
-def test_an_earlier_checkout_stands_beside_this_one():
-    # In a process of its own: a second copy of the layers takes their names in Keras's registry.
-    code = f"""
-import json, sys
-from benchmarks import forms
-import involution_utils
-def ours():
-    return {{name: module for name, module in sys.modules.items() if name.startswith("involution_utils")}}
-before = ours()
-other = forms.of_another_checkout({str(ROOT)!r})
-assert ours() == before and other is not involution_utils.involution
-inputs, kernels, _ = forms.tensors((2, 5, 4, 3, 2, 2))
-print(json.dumps(float(abs(other(inputs, kernels, 2) - involution_utils.involution(inputs, kernels, 2)).numpy().max())))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == 0
-
-
 @EVERY_RANK
 def test_patches_are_the_same_operation(rank):
     inputs, kernels, _ = forms.tensors((2, 6, 4, 3, 2, 2), rank)
@@ -81,7 +62,8 @@ def test_patches_are_the_same_operation(rank):
 
 
 @pytest.mark.long
-def test_every_table_can_be_made():
-    done = subprocess.run([sys.executable, "-m", "benchmarks", "--quick"], capture_output=True, text=True, cwd=ROOT)
+def test_every_table_can_be_made_beside_an_earlier_checkout_too():
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--before", str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert {line.split()[0] for line in done.stdout.splitlines()} >= {"benchmark", "two_by_two", "costs", "inference"}

@@ -1,5 +1,6 @@
 """Trained weights: the official checkpoints against an independent RedNet in NumPy, and the models that ship."""
 
+import functools
 import json
 import pickle
 import sys
@@ -14,6 +15,7 @@ from involution_utils.training import save_model
 pytestmark = pytest.mark.usefixtures("plain")
 
 
+@functools.cache
 def official_state(classes=3, seed=0):
     """Random weights under the names of the official checkpoints, for RedNet-26."""
     rng, state = np.random.default_rng(seed), {}
@@ -112,14 +114,14 @@ def network():
     return rednet(26, (64, 64, 3), 3)
 
 
-def test_official_weights_give_the_official_outputs(tmp_path):
-    state, model = official_state(), rednet(26, (64, 64, 3), 3)
+def test_official_weights_give_the_official_outputs(tmp_path, network):
+    state = official_state()
     np.savez(tmp_path / "rednet26.npz", **state)
-    load_official_weights(model, tmp_path / "rednet26.npz")
+    load_official_weights(network, tmp_path / "rednet26.npz")
     images = np.random.default_rng(1).normal(size=(2, 64, 64, 3)).astype("float32")
     expected = official_output(state, images.transpose(0, 3, 1, 2))
     assert np.abs(expected).max() > 0.1
-    np.testing.assert_allclose(np.array(model(images)), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(np.array(network(images)), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize(
@@ -132,13 +134,13 @@ def test_official_weights_give_the_official_outputs(tmp_path):
     ],
 )
 def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path, change, words, network):
-    state, model = official_state(), network
+    state = official_state().copy()
     change(state)
     np.savez(tmp_path / "rednet26.npz", **state)
-    before = model.get_weights()
+    before = network.get_weights()
     with pytest.raises(ValueError, match=words):
-        load_official_weights(model, tmp_path / "rednet26.npz")
-    assert all(np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))
+        load_official_weights(network, tmp_path / "rednet26.npz")
+    assert all(np.array_equal(*pair) for pair in zip(before, network.get_weights(), strict=True))
 
 
 def test_without_pytorch_a_checkpoint_of_it_is_refused(monkeypatch, network):
@@ -147,13 +149,12 @@ def test_without_pytorch_a_checkpoint_of_it_is_refused(monkeypatch, network):
         load_official_weights(network, "rednet26.pth")
 
 
-def test_a_checkpoint_of_pytorch_is_read(tmp_path):
+def test_a_checkpoint_of_pytorch_is_read(tmp_path, network):
     torch = pytest.importorskip("torch")
-    model = rednet(26, (64, 64, 3), 3)
     state = {name: torch.tensor(value) for name, value in official_state().items()}
     torch.save({"meta": {}, "state_dict": state}, tmp_path / "rednet26.pth")
-    load_official_weights(model, tmp_path / "rednet26.pth")
-    assert np.array_equal(np.array(model.get_layer("fc").bias), state["head.fc.bias"].numpy())
+    load_official_weights(network, tmp_path / "rednet26.pth")
+    assert np.array_equal(np.array(network.get_layer("fc").bias), state["head.fc.bias"].numpy())
 
 
 @pytest.mark.parametrize("protocol", [2, 4])

@@ -6,15 +6,15 @@ import sys
 import keras
 import numpy as np
 import pytest
-from loops import BACKEND, LAYERS, RANKS, Case, assert_close, cut, images
+from loops import LAYERS, RANKS, Case, assert_close, cut, images
 
 from involution_utils import execution
 from involution_utils.layers import AttentionKernelGenerator, Involution2D
 from involution_utils.ops import involution
 
-long = pytest.mark.long
-only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="a matter of TensorFlow alone")
-only_jax = pytest.mark.skipif(BACKEND != "jax", reason="a matter of JAX alone")
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("a matter of TensorFlow alone", allow_module_level=True)
+tf = pytest.importorskip("tensorflow")
 
 
 def programs():
@@ -39,11 +39,8 @@ def compiled_calls(graph):
     ]
 
 
-@only_tensorflow
 @RANKS
 def test_one_trace_for_unknown_sizes_and_one_program_per_known_shape(rank):
-    import tensorflow as tf
-
     case = cut(Case(kernel_size=(3, 2, 2), strides=(2, 3, 1), groups=1, channels_per_group=5), rank)
     traces = []
     specs = [tf.TensorSpec([None] * (rank + 1) + [5]), tf.TensorSpec([None] * (rank + 1) + [*case.kernel_size, 1])]
@@ -71,11 +68,8 @@ def test_one_trace_for_unknown_sizes_and_one_program_per_known_shape(rank):
     assert {program.experimental_get_tracing_count() for program in programs()} == {1}
 
 
-@only_tensorflow
 @RANKS
 def test_the_number_of_programs_is_bounded_and_what_comes_later_is_right_too(rank, monkeypatch):
-    import tensorflow as tf
-
     monkeypatch.setattr(execution, "MAX_SHAPES", 2)
     execution._programs.clear()
     case = cut(Case(sizes=(5, 4, 3), kernel_size=(3, 2, 1), strides=(2, 1, 1)), rank)
@@ -93,9 +87,8 @@ def test_the_number_of_programs_is_bounded_and_what_comes_later_is_right_too(ran
     assert len(programs()) == 3 * 2  # the output and its two gradients
 
 
-@only_tensorflow
 def test_fit_is_compiled_though_the_batch_is_unknown():
-    model = small_model((6, 6, 4))
+    model = keras.Sequential([keras.Input((6, 6, 4)), Involution2D(3, strides=2)])
     model.compile("sgd", "mse", jit_compile=False)
     execution._programs.clear()
     model.fit(images(5, 6, 6, 4), images(5, 3, 3, 4), batch_size=2, verbose=0)
@@ -104,19 +97,14 @@ def test_fit_is_compiled_though_the_batch_is_unknown():
     assert programs()
 
 
-@only_tensorflow
 @pytest.mark.parametrize(
     ("shape", "batch"),
     [((6, 6, 4), None)]
-    + [pytest.param(shape, 2, marks=long) for shape in ((6, 6, 4), (None, None, 4), (6, 4), (3, 4, 3, 4))],
+    + [pytest.param(shape, 2, marks=pytest.mark.long) for shape in ((6, 6, 4), (None, None, 4), (6, 4), (3, 4, 3, 4))],
     ids=str,
 )
 def test_keras_exports_plain_operations(shape, batch, tmp_path):
-    """A SavedModel and ONNX hold no XLA program, whatever of their shape is known."""
-    import tensorflow as tf
-
-    onnxruntime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("tf2onnx")
+    """A SavedModel holds no XLA program, whatever of its shape is known."""
     model, inputs = small_model(shape), images(2, *(size or 5 for size in shape))
     expected = model.predict(inputs, verbose=0)
     signature = [keras.InputSpec(shape=(batch, *shape), dtype="float32")]
@@ -124,16 +112,9 @@ def test_keras_exports_plain_operations(shape, batch, tmp_path):
     loaded = tf.saved_model.load(tmp_path / "saved")
     assert not compiled_calls(loaded.signatures["serving_default"].graph)
     np.testing.assert_allclose(loaded.serve(inputs), expected, atol=1e-5)
-    model.export(str(tmp_path / "model.onnx"), format="onnx", verbose=False, input_signature=signature)
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    found = session.run(None, {session.get_inputs()[0].name: inputs})[0]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@only_tensorflow
 def test_plain_operations_switch_for_other_exporters_and_have_rank_5_at_most():
-    import tensorflow as tf
-
     model = small_model((6, 6, 4), strides=1)
     spec = tf.TensorSpec((2, 6, 6, 4))
     assert compiled_calls(tf.function(lambda x: model(x)).get_concrete_function(spec).graph)
@@ -144,20 +125,14 @@ def test_plain_operations_switch_for_other_exporters_and_have_rank_5_at_most():
     assert compiled_calls(tf.function(lambda x: model(x)).get_concrete_function(spec).graph)
 
 
-@only_tensorflow
 def test_inside_a_function_that_is_compiled_itself():
-    import tensorflow as tf
-
     case = cut(Case(), 2)
     inputs, kernels, _ = case.draw()
     outputs = tf.function(involution, jit_compile=True)(tf.constant(inputs), tf.constant(kernels))
     assert_close(outputs, case.loop(inputs, kernels))
 
 
-@only_tensorflow
 def test_falls_back_to_plain_operations_without_xla(monkeypatch):
-    import tensorflow as tf
-
     def function_without_xla(*args, jit_compile=None, **kwargs):
         if jit_compile:
             raise tf.errors.UnimplementedError(None, None, "no XLA here")
@@ -175,13 +150,10 @@ def test_falls_back_to_plain_operations_without_xla(monkeypatch):
         execution._xla_works.cache_clear(), execution._programs.clear()
 
 
-@only_tensorflow
 @RANKS
 @pytest.mark.parametrize("traced_before", [True, False])
 def test_jacobians_on_tensorflow(rank, traced_before):
     """Of an involution with fixed kernels, column by column from the loop."""
-    import tensorflow as tf
-
     case = cut(Case(batch=1, sizes=(3, 2, 2), strides=(2, 1, 1)), rank)
     inputs, kernels, _ = case.draw()
     function = tf.function(case.involution) if traced_before else case.involution
@@ -199,12 +171,9 @@ def test_jacobians_on_tensorflow(rank, traced_before):
     assert_close(tape.batch_jacobian(outputs, inputs)[0], by_inputs[0, ..., 0, *(slice(None),) * (rank + 1)])
 
 
-@only_tensorflow
-@pytest.mark.parametrize("traced", [True, False])
+@pytest.mark.parametrize("traced", [pytest.param(True, marks=pytest.mark.long), False])
 def test_forward_mode_on_tensorflow_alone_and_over_reverse_mode(traced):
     """Compared with what reverse mode twice gives, of a layer whose kernels depend on the input."""
-    import tensorflow as tf
-
     layer = Involution2D(3, groups=2, reduction_ratio=2)
     inputs, direction = (tf.constant(images(2, 5, 6, 4)) for _ in range(2))
     layer(inputs)
@@ -228,34 +197,7 @@ def test_forward_mode_on_tensorflow_alone_and_over_reverse_mode(traced):
     assert_close(hvp, tape.gradient(by_direction, inputs), 1e-3)
 
 
-@only_jax
-@RANKS
-@pytest.mark.parametrize(("kernel_size", "padding"), [(3, "same"), (3, "valid"), (1, "same")])
-def test_exported_from_jax_for_unknown_sizes_and_strides(rank, kernel_size, padding):
-    import jax
-    from jax import export
-
-    layer = LAYERS[rank](kernel_size, strides=2, groups=2, padding=padding)
-    attention = LAYERS[rank](kernel_size, strides=2, kernel_generator=AttentionKernelGenerator(), padding=padding)
-    model = keras.Sequential([keras.Input((*[None] * rank, 4)), layer, attention])
-    sizes = export.symbolic_shape(", ".join("ndhw"[: rank + 1]), constraints=[f"{axis} >= 9" for axis in "dhw"[:rank]])
-    exported = export.export(jax.jit(lambda x: model(x)))(jax.ShapeDtypeStruct((*sizes, 4), "float32"))
-    for size in (9, 12):
-        inputs = images(2, *[size] * rank, 4)
-        np.testing.assert_allclose(exported.call(inputs), model(inputs), atol=1e-4)
-
-
-@only_tensorflow
-def test_a_layer_is_rematerialized_in_eager_training():
-    with keras.RematScope(mode="full"):
-        model = keras.Sequential([keras.Input((5, 5, 4)), Involution2D(3, strides=2)])
-        model.compile("sgd", "mse", run_eagerly=True)
-        losses = model.fit(images(2, 5, 5, 4), images(2, 3, 3, 4), verbose=0).history["loss"]
-    assert np.isfinite(losses).all()
-
-
-@only_tensorflow
-@long
+@pytest.mark.long
 def test_many_kernels_and_sizes_do_not_make_tensorflow_warn_of_retracing():
     code = """
 import numpy as np, keras

@@ -13,6 +13,7 @@ if keras.backend.backend() != "tensorflow":
     pytest.skip("the guides speak of Keras on TensorFlow", allow_module_level=True)
 
 
+@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_the_code_of_a_guide_runs(page):
     blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)

@@ -247,6 +247,23 @@ def test_training_lowers_the_loss_however_the_model_is_compiled(jit_compile, pol
     assert losses[-1] < 0.7 * losses[0]
 
 
+@pytest.mark.skipif(BACKEND != "jax", reason="a matter of JAX alone")
+@RANKS
+@pytest.mark.parametrize(("kernel_size", "padding"), [(3, "same"), (3, "valid"), (1, "same")])
+def test_exported_from_jax_for_unknown_sizes_and_strides(rank, kernel_size, padding):
+    import jax
+    from jax import export
+
+    layer = LAYERS[rank](kernel_size, strides=2, groups=2, padding=padding)
+    attention = LAYERS[rank](kernel_size, strides=2, kernel_generator=AttentionKernelGenerator(), padding=padding)
+    model = keras.Sequential([keras.Input((*[None] * rank, 4)), layer, attention])
+    sizes = export.symbolic_shape(", ".join("ndhw"[: rank + 1]), constraints=[f"{axis} >= 9" for axis in "dhw"[:rank]])
+    exported = export.export(jax.jit(lambda x: model(x)))(jax.ShapeDtypeStruct((*sizes, 4), "float32"))
+    for size in (9, 12):
+        inputs = images(2, *[size] * rank, 4)
+        np.testing.assert_allclose(exported.call(inputs), model(inputs), atol=1e-4)
+
+
 # The generator's window is the layer's
 
 

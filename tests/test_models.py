@@ -55,8 +55,9 @@ def test_start_as_mean_makes_the_mean_of_each_window_but_for_the_generators_part
     ("depth", "size", "billions"),
     [
         (26, 9_233_166, 1.685),
-        (50, 15_540_806, 2.649),
-        *(pytest.param(*row, marks=pytest.mark.long) for row in [(38, 12_386_986, 2.167), (101, 25_652_950, 4.659)]),
+        pytest.param(38, 12_386_986, 2.167, marks=pytest.mark.long),
+        pytest.param(50, 15_540_806, 2.649, marks=pytest.mark.long),
+        pytest.param(101, 25_652_950, 4.659, marks=pytest.mark.long),
         pytest.param(152, 33_984_582, 6.679, marks=pytest.mark.long),
     ],
 )

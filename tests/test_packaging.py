@@ -125,6 +125,12 @@ def test_links_and_set_up_cells_carry_the_one_address(tmp_path):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     assert links.rewrite(tmp_path) == [], "run make links"
+    project, readme = tmp_path / "pyproject.toml", tmp_path / "README.md"
+    old = PROJECT["urls"]["Repository"].removeprefix("https://github.com/")
+    project.write_text(project.read_text().replace(old, "new/home"))
+    assert "README.md" in links.rewrite(tmp_path)
+    assert old.partition("/")[0] not in readme.read_text()
+    assert links.rewrite(tmp_path) == []
 
 
 @pytest.fixture(scope="module")

@@ -80,15 +80,6 @@ def test_right_values_pass_numpy_numbers_too(tmp_path):
         check_parameters(group_channels=divisor)
 
 
-def test_an_output_dir_that_is_a_file_or_cannot_be_written_to_is_refused_at_once(tmp_path):
-    (tmp_path / "file").write_text("")
-    for path in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(ParameterError, match=r"`output_dir` must be a folder that can be made .*Not a directory"):
-            check_parameters(output_dir=str(path))
-    with pytest.raises(ParameterError, match="`output_dir` must be a folder that can be made and written to"):
-        check_parameters(output_dir="/proc/models")
-
-
 def test_a_misspelt_name_is_noticed(run_cells):
     error = run_cells(PAGE, "# Parameters\nseed = 1\nepoch = None\n", "import sys", CHECK)
     assert isinstance(error, ParameterError)

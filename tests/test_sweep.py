@@ -16,7 +16,6 @@ from involution_utils.checks import ParameterError
 from involution_utils.records import load_results, read_rows
 from lab import sweep
 from lab.__main__ import main
-from lab.run import only_one
 
 CODE = """import json, pathlib
 if seed > 1: raise ValueError("too large")
@@ -104,12 +103,6 @@ def test_what_is_no_sweep_of_this_code_is_neither_believed_nor_touched(notebook,
     notebook.write_text(notebook.read_text().replace("seed > 1", "seed > 2"))
     with pytest.raises(ParameterError, match="`out` must be another folder"):
         sweep.sweep(sweep.grid(notebook, [("seed", "0,1")]), out, Never())
-
-
-def test_two_sweeps_do_not_write_into_one_folder(notebook, tmp_path):
-    sweep.sweep(sweep.grid(notebook, [("seed", "0")]), tmp_path / "out", Pretended())
-    with only_one(tmp_path / "out" / "sweep.lock"), pytest.raises(ParameterError, match="another process is at it"):
-        sweep.sweep(sweep.grid(notebook, [("seed", "0")]), tmp_path / "out", Never())
 
 
 def test_a_point_leaves_its_notebook_and_its_record_or_says_what_failed(notebook, tmp_path):

@@ -24,6 +24,7 @@ def solutions():
             if exercise := re.search(r"^exercises\.check_(\w+)\((\w+)\)", cell.source, re.M):
                 check, name = exercise.groups()
                 block, line = (re.search(f, fold.source, re.S) for f in (r"```python\n(.*?)```", r": `(.*?)`\."))
+                assert block or line, f"no solution in the fold after check_{check} in {path.name}"
                 names = {}
                 exec(ast.unparse(given), names)
                 exec(block[1] if block else f"{name} = {line[1]}", names)

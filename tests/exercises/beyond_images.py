@@ -6,7 +6,6 @@ from keras import ops
 from exercises import mistake, right
 
 
-# signal_involution
 @right("signal_involution")
 def involve_signal(signal, kernels, start=None, group=None, tap=None, outside=None):
     (steps, channels), (_, size, groups) = signal.shape, kernels.shape
@@ -40,7 +39,6 @@ def tensors(signal, kernels):
     return ops.sum(windows * spread, axis=1)
 
 
-# mean_iou
 def per_class(below, absent=None):
     def measure(truth, predicted, classes):
         shares = []

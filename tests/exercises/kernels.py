@@ -5,7 +5,6 @@ import numpy as np
 from exercises import mistake, right
 
 
-# spatial_share
 def mean_square(k, axes):
     return np.mean((k - k.mean(axes, keepdims=True)) ** 2)
 
@@ -20,7 +19,6 @@ for name, hint, wrong in [
     mistake("spatial_share", hint, name)(wrong)
 
 
-# softmax_kernels
 def naive(axis):
     return lambda k: np.exp(k) / np.exp(k).sum(axis, keepdims=True)
 
@@ -39,7 +37,6 @@ for name, hint, wrong in [
     mistake("softmax_kernels", hint, name)(wrong)
 
 
-# mean_kernels
 for name, hint, wrong in [
     ("data_set_mean", "over all images", lambda k: 0 * k + k.mean((0, 1, 2))),
     ("position_mean", "images at each position", lambda k: 0 * k + k.mean(0)),

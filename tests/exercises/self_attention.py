@@ -5,7 +5,6 @@ import numpy as np
 from exercises import ANSWERS, mistake, right
 
 
-# window_pairs
 def near_pairs(height, width, reach):
     places = [(i, j) for i in range(height) for j in range(width)]
     return sum(reach(abs(a - c), abs(b - d)) for a, b in places for c, d in places)
@@ -21,7 +20,6 @@ for name, hint, wrong in [
     mistake("window_pairs", hint, name)(wrong)
 
 
-# attention_parameters
 for name, hint, wrong in [
     ("shared", "a convolution each", lambda c, k, g, r: c * c // r + k * k * g),
     ("one_bias", "biases of its own", lambda c, k, g, r: 2 * c * c // r + k * k),
@@ -31,7 +29,6 @@ for name, hint, wrong in [
     mistake("attention_parameters", hint, name)(wrong)
 
 
-# attention_kernels
 def shares(powers, axis=(2, 3)):
     return powers / powers.sum(axis, keepdims=True)
 

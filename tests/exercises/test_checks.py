@@ -10,7 +10,6 @@ import pytest
 from exercises import ANSWERS, MISTAKES, RIGHT
 from involution_utils import exercises
 
-pytestmark = pytest.mark.usefixtures("plain")
 CHECKS = sorted(name.removeprefix("check_") for name in dir(exercises) if name.startswith("check_"))
 
 

@@ -8,7 +8,6 @@ from scipy import stats
 from exercises import ANSWERS, mistake, right
 
 
-# operator_parameters
 def operator_parameters(channels, kernel_size, group_channels, reduction_ratio, norm=2, bias=1):
     hidden, taps = channels // reduction_ratio, kernel_size * kernel_size
     made = channels * hidden + norm * hidden + (hidden + bias) * taps * channels // group_channels
@@ -28,7 +27,6 @@ for name, hint, wrong in [
     mistake("operator_parameters", hint, name)(wrong)
 
 
-# equivalence
 @right("equivalence")
 def nearer_end(differences, margin):
     """Test against the end of the margin that is nearer to the mean."""
@@ -58,7 +56,6 @@ for name, hint, wrong in [
     mistake("equivalence", hint, name)(wrong)
 
 
-# holm
 def step_up(p_values, factor):
     order = sorted(range(len(p_values)), key=lambda i: -p_values[i])
     adjusted, before = [0] * len(p_values), 1

@@ -94,7 +94,6 @@ class PositionCode(WiderContext):
         return self.span(self.hidden(images)) * rows
 
 
-# mix_kernels
 for name, hint, wrong in [
     ("over_pixels", "for each pixel by itself", lambda x, m: np.tensordot(np.exp(x) / np.exp(x).sum((0, 1)), m, 1)),
     ("exponentials", "add up to one", lambda x, m: np.tensordot(np.exp(x), m, 1)),
@@ -105,7 +104,6 @@ for name, hint, wrong in [
     mistake("mix_kernels", hint, name)(wrong)
 
 
-# position_code
 @right("position_code")
 def by_mgrid(height, width):
     return np.moveaxis(np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j], 0, -1)

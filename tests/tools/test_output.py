@@ -52,51 +52,34 @@ def test_an_empty_folder_takes_the_output(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def edit(out):
-    (out / "index.html").write_text("my notes")
-
-
-def add(out):
-    (out / "figures" / "mine.png").write_text("mine")
-
-
-def add_link(out):
-    (out / "link").symlink_to("elsewhere")
-
-
 def exchange_for_link(out):
     os.replace(out / "index.html", out.parent / "moved")
     (out / "index.html").symlink_to(out.parent / "moved")
 
 
-def take_away(out):
-    (out / "index.html").unlink()
-
-
-def add_folder(out):
-    write(out / "seed1", OLD)
-
-
-def another_run_ends(out):
-    write(out, {"index.html": "another's"})
-
-
-DEEDS = [edit, add, add_link, exchange_for_link, take_away, add_folder]
+DEEDS = {
+    "edits": lambda out: (out / "index.html").write_text("my notes"),
+    "adds": lambda out: (out / "figures" / "mine.png").write_text("mine"),
+    "adds a link": lambda out: (out / "link").symlink_to("elsewhere"),
+    "exchanges for a link": exchange_for_link,
+    "takes away": lambda out: (out / "index.html").unlink(),
+    "adds a folder": lambda out: write(out / "seed1", OLD),
+}
 
 
 @pytest.mark.parametrize("deed", DEEDS)
 def test_an_output_that_was_touched_stays_and_the_new_one_gets_a_name_of_its_own(deed, out):
-    deed(out)
+    DEEDS[deed](out)
     before = contents(out)
     assert write(out, NEW) == out.with_name("out-2")
     assert write(out, NEW) == out.with_name("out-3")
     assert contents(out) == before
 
 
-@pytest.mark.parametrize("deed", [*DEEDS, another_run_ends])
+@pytest.mark.parametrize("deed", [*DEEDS, "another run ends"])
 def test_so_it_is_if_it_is_touched_while_the_command_works(deed, out):
-    seen = []
-    assert write(out, NEW, lambda: [deed(out), seen.append(contents(out))]) == out.with_name("out-2")
+    seen, do = [], DEEDS.get(deed, lambda out: write(out, {"index.html": "another's"}))
+    assert write(out, NEW, lambda: [do(out), seen.append(contents(out))]) == out.with_name("out-2")
     assert contents(out) == seen[0]
     assert set(contents(out.with_name("out-2"))) == {*NEW, output.MANIFEST}
 
