@@ -1,5 +1,6 @@
 """The lab: runs are judged, rows are whole or missing, and what is interrupted goes on."""
 
+import functools
 import json
 import os
 from concurrent.futures import Executor, Future
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from involution_utils import data
 from involution_utils.checks import ParameterError
 from involution_utils.records import load_results, read_rows
 from lab.__main__ import main
@@ -63,6 +65,7 @@ class Here(Executor):
 
 
 def test_an_experiment_makes_what_is_missing_and_the_same_numbers_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "draw_shapes", functools.cache(data.draw_shapes))
     folders = tmp_path / "results", tmp_path / "state", tmp_path / "models"
     assert make(TINY_EXPERIMENT, *folders, Here()) == []
     first, second = read_rows("tiny", folders[0])
