@@ -98,16 +98,6 @@ def test_equals_the_loop_when_compiled(case, rank):
     check_case(cut(case, rank))
 
 
-@RANKS
-@pytest.mark.smoke
-def test_the_papers_padding_at_stride_2_differs_from_same(rank):
-    inputs, kernels, _ = cut(Case(sizes=(8, 8, 4), kernel_size=(3, 3, 3), strides=(2, 2, 2)), rank).draw()
-    papers = cut(Case(sizes=(8, 8, 4), kernel_size=(3, 3, 3), strides=(2, 2, 2), padding=((1, 1),) * 3), rank)
-    outputs = papers.involution(inputs, kernels)
-    assert_close(outputs, papers.loop(inputs, kernels))
-    assert not np.allclose(*map(ops.convert_to_numpy, (outputs, involution(inputs, kernels, strides=2))))
-
-
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize(("strides", "dilation"), [(3, 1), (1, 2)])
 def test_one_kernel_for_all_positions_is_keras_depthwise_convolution(padding, strides, dilation):
@@ -121,6 +111,7 @@ def test_one_kernel_for_all_positions_is_keras_depthwise_convolution(padding, st
 
 
 @RANKS
+@pytest.mark.smoke
 def test_channels_first_moves_the_channels_of_inputs_and_outputs_alone(rank):
     case = cut(Case(strides=(2, 1, 2)), rank)
     inputs, kernels, _ = case.draw()

@@ -31,16 +31,6 @@ def test_a_batch_that_asks_for_something_is_read_and_not_obeyed(tmp_path):
     assert not (tmp_path / "owned").exists()
 
 
-@pytest.mark.parametrize("module", [b"numpy._core.multiarray", b"numpy.core.multiarray"])
-def test_batches_of_either_numpy_are_read(module):
-    batch = {b"batch_label": b"testing batch 1 of 1", b"none": None, **BATCHES["test_batch"]}
-    content = pickle.dumps(batch, 3)
-    assert b"numpy._core.multiarray" in content
-    images, labels = cifar10._read_batch(content.replace(b"numpy._core.multiarray", module), "x")
-    np.testing.assert_array_equal(images.transpose(0, 3, 1, 2).reshape(ROWS, -1), batch[b"data"])
-    assert labels.tolist() == batch[b"labels"]
-
-
 def written_by_python_2(data, labels):
     """The instructions of the real files, one by one, as Python 2 and NumPy 1 chose them."""
     names = b"".join(b"U\x05%dq\x0f" % (10_000 + i) for i in range(len(labels)))
