@@ -75,6 +75,7 @@ def test_rednet_refuses_other_depths():
 # The small one
 
 
+@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_a_small_rednet_gives_logits_whatever_the_operator(operator):
     model = small_rednet(operator=operator, kernel_size=3)

@@ -31,6 +31,9 @@ def definitions(name, variables=()):
     return names
 
 
+pytestmark = pytest.mark.usefixtures("plain")
+
+
 @pytest.fixture(scope="module")
 def page():
     own, beyond = definitions("08_your_own"), definitions("09_beyond_images", ["operators"])

@@ -48,6 +48,7 @@ def test_the_same_seed_gives_the_same_network_another_seed_another(shapes, whole
     assert {len(values) for values in history.values()} == {3}
 
 
+@pytest.mark.usefixtures("plain")
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a matter of TensorFlow alone")
 def test_an_involution_learns_and_its_step_is_traced_once(shapes, monkeypatch):
     steps, step = [], keras.Model.train_step
