@@ -28,7 +28,7 @@ def network():
     inputs = keras.Input((16, 16, 3))
     x = Involution2D(3, groups=2, reduction_ratio=2, name="first")(keras.layers.Conv2D(8, 1)(inputs))
     y = Involution2D(5, strides=2, groups=4, name="second")(keras.layers.BatchNormalization()(x))
-    x = keras.layers.GlobalAveragePooling2D()(y + keras.layers.AveragePooling2D()(x))
+    x = keras.layers.GlobalAveragePooling2D()(y + keras.layers.AveragePooling2D(2)(x))
     return keras.Model(inputs, keras.layers.Dense(10)(x))
 
 
