@@ -8,13 +8,16 @@ import pytest
 
 GUIDES = Path(__file__).resolve().parents[1] / "docs" / "guides"
 PAGES = sorted(path for path in GUIDES.glob("*.md") if path.name != "index.md")
+LONG = {"replace_convolutions"}  # Keras compiles its training step
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the guides speak of Keras on TensorFlow", allow_module_level=True)
 
 
 @pytest.mark.usefixtures("plain")
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=page.stem, marks=[pytest.mark.long] * (page.stem in LONG)) for page in PAGES]
+)
 def test_the_code_of_a_guide_runs(page):
     blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
     assert blocks, "a guide without code"
