@@ -61,7 +61,6 @@ OPERATORS = '"involution", "depthwise", "static", "attention", "convolution", "p
         ("batch_size", True, "a whole number from 1 to 50,000"),
         ("train_size", 60_000, "None (all images) or a whole number from 10 to 50,000"),
         ("kernel_size", 4, "an odd whole number from 1 to 31"),
-        ("kernel_size", np.array([3, 3]), "an odd whole number from 1 to 31"),
         ("group_channels", 7, "a whole number that divides 32, 64 and 80"),
         ("seed", 2**32, "a whole number from 0 to 4,294,967,295"),
         ("output_dir", "", "the name of a folder"),

@@ -57,12 +57,6 @@ def test_a_figure_says_what_it_shows_with_the_numbers_that_it_draws():
         assert words in plotting.show(figure).metadata["alt"]
 
 
-def test_gray_images_are_drawn_on_the_scale_of_their_type():
-    images = [np.full((4, 4), 0.5), np.full((4, 4), 128, np.uint8)]
-    drawn = images_of(plotting.image_grid(images, ["float", "bytes"]))
-    assert [image.get_clim() for image in drawn] == [(0, 1), (0, 255)]
-
-
 def test_frames_lie_around_their_regions_and_are_named_once():
     figure = plotting.image_grid(np.zeros((2, 9, 9)), "ab", frames={"eye": np.s_[2:5, 1:8]})
     for axis in figure.axes[:2]:

@@ -89,14 +89,11 @@ def test_text_of_the_readers_cannot_end_an_element(model):
         ({"images": np.zeros((0, 8, 8, 3))}, "at least one"),
         ({"images": np.full((1, 8, 8, 3), 255.0)}, "float64 from 255.0 to 255.0"),
         ({"images": np.full((1, 8, 8, 3), np.nan)}, "floating point in [0, 1]"),
-        ({"images": np.zeros((1, 8, 8, 3), "int64")}, "int64"),
         ({"labels": [0]}, "`labels` must be one per image, 2 of them"),
-        ({"labels": [[0, 1], [1, 0]]}, "`labels` must be one per image, 2 of them"),
         ({"labels": [0, 3]}, "`labels` must be a whole number from 0 to 2"),
         ({"class_names": ["a", "b"]}, "`class_names` must be one per class, 3 of them"),
         ({"image_names": ["a"]}, "`image_names` must be one per image, 2 of them"),
         ({"path": "page.txt"}, "`path` must be the name of a file that ends in .html"),
-        ({"path": 3}, "`path` must be the name of a file"),
     ],
 )
 def test_bad_input_is_answered_in_a_sentence(arguments, words, model, tmp_path):
@@ -111,7 +108,6 @@ def test_bad_input_is_answered_in_a_sentence(arguments, words, model, tmp_path):
         (lambda: microscope.handwritten(GRAY, threshold=1.5), "`threshold` must be a number from 0 to 1"),
         (lambda: microscope.handwritten(GRAY, width=-1), "`width` must be a number from 0 to 3"),
         (lambda: microscope.handwritten(GRAY * 9), "`photo` must be of shape (height, width)"),
-        (lambda: microscope.handwritten(GRAY[None]), "`photo` must be of shape (height, width)"),
         (lambda: microscope.handwritten(GRAY, measure=GRAY[:4]), "`measure` must be of shape (24, 24)"),
         (lambda: microscope.handwritten(GRAY, point=(2, 0)), "`point` must be a number from 0 to 1"),
         (lambda: microscope.convolution(GRAY, {"even": np.ones((2, 2))}), "square kernels of odd size"),
