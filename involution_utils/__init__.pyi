@@ -6,7 +6,6 @@ from . import microscope as microscope
 from . import plotting as plotting
 from . import training as training
 from .analysis import count_parameters as count_parameters
-from .analysis import effective_rank as effective_rank
 from .analysis import explained_by_pixels as explained_by_pixels
 from .analysis import layer_kernels as layer_kernels
 from .analysis import lesioned as lesioned

@@ -23,8 +23,7 @@ def count_parameters(model: keras.Model) -> int:
 def multiply_adds(model: keras.Model) -> int:
     """Count the multiply-adds of `model` for one image: convolutions, dense layers, making and applying kernels.
 
-    Every weight of a convolution or dense layer is multiplied once per position of its output; normalization, pooling,
-    activations and additions are left out, as in the paper.
+    Each weight of convolutions and dense layers counts once per position; as in the paper, all else is free.
 
     Args:
         model: A functional model of a known input size.
@@ -48,6 +47,17 @@ def multiply_adds(model: keras.Model) -> int:
 def involutions(model: keras.Model) -> list[Involution2D]:
     """Return the involutions of `model`, in their order."""
     return [layer for layer in model.layers if isinstance(layer, Involution2D)]
+
+
+def parts(layer: layers.Layer) -> list[layers.Layer]:
+    """Return all layers inside a layer, however deep."""
+    found = [layer]
+    for part in found:  # which grows meanwhile
+        for value in vars(part).values():
+            inside = value if isinstance(value, list | tuple) else [value]
+            inside = [one for one in inside if isinstance(one, layers.Layer)]
+            found += [one for one in inside if not any(one is other for other in found)]
+    return found[1:]
 
 
 def layer_kernels(model: keras.Model, images: np.ndarray, batch_size: int = 100) -> dict[str, np.ndarray]:
@@ -91,25 +101,6 @@ def spatial_share(kernels: np.ndarray) -> float:
     return float(kernels.var(axis=(1, 2)).mean() / total) if total > 0 else 0.0
 
 
-def effective_rank(kernels: np.ndarray) -> float:
-    """Compute how many directions kernels use: the exponential of the entropy of their singular values' shares.
-
-    The definition is that of Roy and Vetterli (2007), applied to the kernels less their mean.
-
-    Args:
-        kernels: `(..., K_h, K_w)`, all kernels of one group.
-
-    Returns:
-        A number from 1, where the kernels are multiples of one pattern, to K_h * K_w; 0 if all are alike.
-    """
-    flat = kernels.reshape(-1, math.prod(kernels.shape[-2:])).astype("float64")
-    singular = np.linalg.svd(flat - flat.mean(0), compute_uv=False)
-    if singular.max(initial=0) <= 1e-12 * max(1, np.abs(flat).max()):
-        return 0.0
-    share = singular[singular > 0] / singular.sum()
-    return float(np.exp(-(share * np.log(share)).sum()))
-
-
 def explained_by_pixels(kernels: np.ndarray, images: np.ndarray) -> float:
     """Compute which share of the kernels' variance a linear function of the pixels beneath them explains.
 
@@ -135,16 +126,14 @@ def explained_by_pixels(kernels: np.ndarray, images: np.ndarray) -> float:
 
 @keras.saving.register_keras_serializable("involution_utils")
 class LesionedGenerator(layers.Layer):
-    """A kernel generator whose kernels may no longer depend on their position, or on the image.
+    """A kernel generator whose kernels `lesioned` replaces.
 
     Args:
         generator: The kernel generator, a Keras layer.
-        lesion: `"image_mean"`, each image's kernels are replaced by their mean over the positions; `"dataset_mean"`,
-            all kernels by `mean`; `"position_mean"`, those of each position by that position's `mean`; `"shuffled"`,
-            the kernels of an image change places at random; `"zero"`, all weights are zero.
+        lesion: As in `lesioned`.
         mean: The kernel of `"dataset_mean"`, `kernel_height * kernel_width * groups` numbers, the group fastest; or
             those of `"position_mean"`, as many for each position, row by row.
-        seed: Fixes the order of `"shuffled"`, the same for all images.
+        seed: As in `lesioned`.
         **kwargs: Arguments of every Keras layer.
     """
 
@@ -166,18 +155,18 @@ class LesionedGenerator(layers.Layer):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the altered kernels of `inputs`, flat."""
         kernels = self.generator(inputs, training=training)
+        _, height, width, values = shape = ops.shape(kernels)
         if self.lesion == "image_mean":
-            return ops.broadcast_to(ops.mean(kernels, axis=(1, 2), keepdims=True), ops.shape(kernels))
-        if self.lesion in ("dataset_mean", "position_mean"):
-            positions = ops.shape(kernels)[1:-1] if self.lesion == "position_mean" else (1, 1)
-            means = ops.reshape(ops.convert_to_tensor(self.mean, kernels.dtype), (1, *positions, kernels.shape[-1]))
-            return ops.broadcast_to(means, ops.shape(kernels))
-        if self.lesion == "zero":
-            return ops.zeros_like(kernels)
-        _, height, width, values = ops.shape(kernels)
-        order = np.random.default_rng(self.seed).permutation(height * width)
-        flat = ops.reshape(kernels, (-1, height * width, values))  # (batch, positions, kernel values * groups)
-        return ops.reshape(ops.take(flat, order, axis=1), ops.shape(kernels))
+            kernels = ops.mean(kernels, axis=(1, 2), keepdims=True)
+        elif self.lesion == "zero":
+            kernels = ops.zeros_like(kernels)
+        elif self.lesion == "shuffled":
+            order = np.random.default_rng(self.seed).permutation(height * width)
+            kernels = ops.reshape(ops.take(ops.reshape(kernels, (-1, height * width, values)), order, axis=1), shape)
+        else:
+            positions = (height, width) if self.lesion == "position_mean" else (1, 1)
+            kernels = ops.reshape(ops.convert_to_tensor(self.mean, kernels.dtype), (1, *positions, values))
+        return ops.broadcast_to(kernels, shape)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the flat kernels."""
@@ -197,16 +186,15 @@ def lesioned(
 
     Args:
         model: A functional model with `Involution2D` layers.
-        lesion: `"dataset_mean"`, `"image_mean"`, `"position_mean"`, `"shuffled"` or `"zero"`, as in
-            `LesionedGenerator`.
-        images: `(N, height, width, channels)` in [0, 1], over which `"dataset_mean"` and `"position_mean"` average;
-            else not needed.
+        lesion: `"image_mean"`, each image's kernels are replaced by their mean over the positions; `"dataset_mean"`,
+            all kernels by their mean; `"position_mean"`, those of each position by that position's mean; `"shuffled"`,
+            the kernels of an image change places at random; `"zero"`, all weights are zero.
+        images: `(N, height, width, channels)` in [0, 1], over which `"dataset_mean"` and `"position_mean"` average.
         names: Names of the involutions to lesion; all by default.
-        seed: Fixes the order of `"shuffled"`.
+        seed: Fixes the order of `"shuffled"`, the same for all images.
 
     Returns:
-        A new model with the weights of `model`, not compiled. Normalization keeps its statistics: see
-        `reestimate_normalization`.
+        A new model with the weights of `model`, not compiled; `reestimate_normalization` may follow.
 
     Raises:
         ParameterError: If `lesion` or a name is unknown, or images are missing.
@@ -215,12 +203,11 @@ def lesioned(
     known = [layer.name for layer in involutions(model)]
     names = set(known if names is None else names)
     checks.names(names, known, "involution")
-    means = {}
-    averaged: tuple[int, ...] = {"dataset_mean": (0, 1, 2), "position_mean": (0,)}.get(lesion, ())
+    averaged, means = {"dataset_mean": (0, 1, 2), "position_mean": (0,)}.get(lesion), {}
     if averaged:
         if images is None:
             raise checks.error("images", "an array of images for the mean kernels", images)
-        means = {name: made.mean(averaged).ravel() for name, made in layer_kernels(model, images).items()}
+        means = {name: made.mean(averaged) for name, made in layer_kernels(model, images).items()}
 
     def copy(layer):
         config = layer.get_config()
@@ -243,19 +230,10 @@ def reestimate_normalization(model: keras.Model, images: np.ndarray, batch_size:
         images: `(N, height, width, channels)` in [0, 1], N a multiple of `batch_size` or less than it.
         batch_size: Images per forward pass.
     """
-    momenta = {layer: layer.momentum for layer in _normalizations(model)}
+    momenta = {layer: layer.momentum for layer in parts(model) if isinstance(layer, layers.BatchNormalization)}
     for number, start in enumerate(range(0, len(images), batch_size)):
         for layer in momenta:
             layer.momentum = number / (number + 1)  # so that the moving average is the mean of the batches so far
         model(ops.convert_to_tensor(images[start : start + batch_size], "float32"), training=True)
     for layer, momentum in momenta.items():
         layer.momentum = momentum
-
-
-def _normalizations(layer):
-    """Yield each `BatchNormalization` in `layer`, in the layers that its attributes hold, and so on."""
-    if isinstance(layer, layers.BatchNormalization):
-        yield layer
-    for part in layer.layers if isinstance(layer, keras.Model) else vars(layer).values():
-        if isinstance(part, layers.Layer):
-            yield from _normalizations(part)

@@ -5,7 +5,6 @@ A message names the argument, says what would be right and what was received:
     ParameterError: `epochs` must be a whole number of at least 1. Received: epochs=0
 """
 
-import contextlib
 import difflib
 import importlib.util
 import math
@@ -20,7 +19,6 @@ MAX_SEED = 2**32 - 1  # the largest that NumPy's global generator takes
 
 # Each choice of the package, written once.
 DATASETS = ("auto", "cifar10", "shapes")
-OPERATORS = ("involution", "depthwise", "static", "attention", "convolution", "pooling", "identity")  # of small_rednet
 RECIPES = ("adam", "augmented")
 DATA_FORMATS = ("channels_last", "channels_first")
 
@@ -138,11 +136,9 @@ def folder(name: str, value: Any) -> Path:
     try:
         path = Path(value).expanduser()
         existing = next(one for one in (path, *path.parents) if os.path.lexists(one))
-        for part in (path, *(existing / name for name in path.relative_to(existing).parts)):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                os.lstat(part)  # raises another error if there can be no file of such a name
-        with tempfile.TemporaryFile(dir=existing):
-            pass
+        with tempfile.TemporaryDirectory(dir=existing) as scratch:
+            below = [part for part in path.relative_to(existing).parts if part != ".."]
+            Path(scratch, *below).mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError, RuntimeError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise error(name, f"a folder that can be made and written to ({reason})", str(value)) from None

@@ -29,8 +29,7 @@ _programs: dict[tuple, dict[tuple, Callable]] = {}
 def plain_operations() -> Iterator[None]:
     """Trace the operation as plain operations of the backend inside the block, for exporters of any kind.
 
-    Exports by Keras, tf2onnx, TensorFlow Lite or SavedModel need no such block, unless they are given a function that
-    was traced before.
+    Exports by Keras, tf2onnx, TensorFlow Lite or SavedModel need it only for a function that was traced before.
     """
     token = _plain.set(True)
     try:
@@ -43,9 +42,8 @@ def run(form: Any, first: Any, second: Any) -> Any:
     """Apply a bilinear form to two tensors; the result can be differentiated to any order.
 
     Args:
-        form: a hashable dataclass with the spatial `sizes` of its inputs. Called, it computes by plain operations, and
-            with `fused=True` by those that XLA fuses best, up to a `flat` outside the program. It computes its
-            `gradients(first, second, upstream)` by `run` again.
+        form: a hashable dataclass with the spatial `sizes` of its inputs. Called, it computes by plain operations, with
+            `fused=True` by what XLA fuses best, up to a `flat` outside. Its `gradients` go through `run` again.
         first: the tensor that `form` takes first.
         second: the other one.
     """
@@ -110,8 +108,7 @@ def _xla_works():
 def _is_called_by(*modules):
     """Whether one of these modules is among the callers.
 
-    Keras traces alike for `predict` and for `export`, and nothing else prevents an ONNX file that calls an XLA program
-    and cannot be read.
+    Keras traces alike for `predict` and `export`, and nothing else prevents an unreadable file that calls XLA programs.
     """
     frame = sys._getframe()
     while frame is not None:

@@ -27,12 +27,9 @@ def export(model: keras.Model, path: str | os.PathLike, format: str = "onnx") ->
     agrees to 1e-4 of its largest value, or to 1e-2 if the model computes in float16.
 
     Args:
-        model: A built `keras.Model` with one input, of floating-point numbers. Batch and sizes that its input leaves
-            open stay open.
-        path: The file to write, `.onnx` or `.tflite`, which is replaced if it is there; for `"saved_model"` a new
-            folder.
-        format: `"onnx"`, for ONNX Runtime (needs the extra `export`); `"saved_model"`, for TensorFlow; `"litert"`, for
-            LiteRT, formerly TensorFlow Lite.
+        model: A built `keras.Model` with one floating-point input, whose open batch and sizes stay open.
+        path: The file to write or replace, `.onnx` or `.tflite`; for `"saved_model"` a new folder.
+        format: `"onnx"`, for ONNX Runtime (needs the extra `export`); `"saved_model"`, for TensorFlow; or `"litert"`.
 
     Returns:
         The path.

@@ -97,19 +97,16 @@ class Generator(Windowed):
 class KernelGenerator(Generator):
     """Makes one kernel per position and group out of the values there, as in section 3.2 of the paper.
 
-    A 1 x 1 convolution reduces the channels, normalization and ReLU follow, and a second 1 x 1 convolution spans
-    the values of the kernels. With strides, blocks of one stride are averaged first: the kernel of a position comes
-    from the block that holds the middle of its window.
+    A 1 x 1 convolution reduces the channels, normalization and ReLU follow, and a second 1 x 1 convolution spans the
+    kernels. With strides, a kernel comes from the mean of that block of one stride which holds its window's middle.
 
     The number of spatial axes, 1, 2 or 3, is that of the layer or the input.
 
     Args:
         kernel_size, strides, groups, dilation_rate, padding: as those of `Involution2D`, by default the layer's that
             the generator is given to; without a layer 7, 1, 1, 1 and `"same"`. All but the first are given by keyword.
-        reduction_ratio: positive integer, the first convolution leaves `channels // reduction_ratio` channels, at least
-            one.
-        hidden_channels: positive integer, the number of channels between the convolutions; overrides
-            `reduction_ratio`.
+        reduction_ratio: positive integer; `channels // reduction_ratio` channels, at least one, lie in between.
+        hidden_channels: positive integer, their number in place of `reduction_ratio`.
         use_bias: whether the first convolution has a bias (the Keras example has it, the paper's code does not).
         normalization: `"batch"`, `None` or a Keras layer, applied between the convolutions.
         span_bias_initializer: initializer of the second convolution's bias, the kernels to start from: with
@@ -118,8 +115,7 @@ class KernelGenerator(Generator):
 
     Input shape: `(batch, *spatial, channels)`.
 
-    Output shape: `(batch, *new_spatial, kernel values * groups)`; read as `(..., *kernel_size, groups)`, the group runs
-        fastest.
+    Output shape: `(batch, *new_spatial, kernel values * groups)`, which is `(..., *kernel_size, groups)` made flat.
 
     Raises:
         ParameterError: if an argument is out of its range, contradicts the layer's, or the input has another rank.
@@ -203,13 +199,7 @@ class AttentionKernelGenerator(Generator):
         use_position_bias: whether a bias per tap and head is learned; it starts at zero.
         **kwargs: arguments of every Keras layer, such as `name` and `dtype`.
 
-    Input shape: `(batch, *spatial, channels)`.
-
-    Output shape: `(batch, *new_spatial, kernel values * groups)`; read as `(..., *kernel_size, groups)`, the group runs
-        fastest.
-
-    Raises:
-        ParameterError: if an argument is out of its range, contradicts the layer's, or the input has another rank.
+    Input and output shape, errors: those of `KernelGenerator`.
     """
 
     def __init__(

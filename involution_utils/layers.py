@@ -156,8 +156,7 @@ class Involution2D(_Involution):
         strides: positive integer or one per spatial axis, the step from one position of the output to the next.
         groups: positive integer that divides the channels; each group of neighboring channels has a kernel of its own.
         reduction_ratio: positive integer, by how much the default `kernel_generator` reduces the channels on its way.
-        dilation_rate: positive integer or one per spatial axis, the step from one tap of a kernel to the next; strides
-            may exceed 1 too.
+        dilation_rate: positive integer or one per spatial axis, the step between taps, whatever the strides.
         padding: `"same"` and `"valid"` as in Keras's convolutions, or a pair `(before, after)` per spatial axis:
             `((k - 1) // 2, (k - 1) // 2)` twice is the paper's.
         use_bias: whether the first convolution of the default `kernel_generator` has a bias.
@@ -167,8 +166,7 @@ class Involution2D(_Involution):
         data_format: `"channels_last"`, `"channels_first"` or None for Keras's setting.
         **kwargs: arguments of every Keras layer, such as `name` and `dtype`.
 
-    Input shape: `(batch, height, width, channels)`, or `(batch, channels, height, width)` with `"channels_first"`;
-        batch, height and width may be unknown.
+    Input shape: `(batch, height, width, channels)`, or channels first; all but the channels may be unknown.
 
     Output shape: `(batch, new_height, new_width, channels)`, or channels first; sizes as those of
         `keras.layers.Conv2D`, dtype as the layer's `compute_dtype`.

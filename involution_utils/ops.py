@@ -44,19 +44,15 @@ def involution(
     of spatial axes, 1, 2 or 3, is read off the rank of `inputs`.
 
     Args:
-        inputs: floating-point tensor of shape `(batch, *spatial, C)`, or `(batch, C, *spatial)` with
-            `"channels_first"`.
-        kernels: floating-point tensor of shape `(batch, *new_spatial, *kernel_size, G)` whatever the data format; G
-            divides C.
+        inputs: floating-point tensor of shape `(batch, *spatial, C)` (or channels first).
+        kernels: floating-point tensor of shape `(batch, *new_spatial, *kernel_size, G)` in any format; G divides C.
         strides: positive integer or one per spatial axis, the step from one position of the output to the next.
-        dilation_rate: positive integer or one per spatial axis, the step from one tap to the next; strides may exceed 1
-            as well.
+        dilation_rate: positive integer or one per spatial axis, the step between taps, whatever the strides.
         padding: `"same"` and `"valid"` as in Keras's convolutions, or a pair `(before, after)` per spatial axis.
         data_format: `"channels_last"`, `"channels_first"` or None for Keras's setting.
 
     Returns:
-        Tensor of shape `(batch, *new_spatial, C)` (or channels first) and the dtype of `inputs`. Whatever that is, sums
-        are formed in float32 at least.
+        Tensor of shape `(batch, *new_spatial, C)` (or channels first), dtype as `inputs`; sums are float32 or wider.
 
     Raises:
         ParameterError: if an argument is out of its range or the shape of `kernels` does not fit that of `inputs`.

@@ -27,23 +27,9 @@ def _none_or(meaning: str, check: Callable[[str, Any], Any]) -> Callable[[str, A
     return checked
 
 
-def _odd(name: str, value: Any) -> int:
-    if not checks.is_whole_number(value) or not 1 <= value <= 31 or value % 2 == 0:
-        raise checks.error(name, "an odd whole number from 1 to 31", value)
-    return int(value)
-
-
-def _divisor(name: str, value: Any) -> int:
-    """Check `group_channels`: the channels of every involution of `small_rednet` are divided into groups."""
-    if not checks.is_whole_number(value) or value < 1 or any(channels % value for channels in (32, 64, 80)):
-        raise checks.error(name, "a whole number that divides 32, 64 and 80", value)
-    return int(value)
-
-
 _ALL_IMAGES = partial(_none_or, "all images")
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "dataset": partial(checks.choice, allowed=checks.DATASETS),
-    "operator": partial(checks.choice, allowed=checks.OPERATORS),
     "epochs": _none_or("the data set's default", checks.whole_number),
     "live_epochs": checks.whole_number,
     "label_epochs": checks.whole_number,
@@ -53,9 +39,6 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "batch_size": partial(checks.whole_number, most=50_000),
     "train_size": _ALL_IMAGES(partial(checks.whole_number, least=10, most=50_000)),
     "test_size": _ALL_IMAGES(partial(checks.whole_number, least=10, most=10_000)),
-    "kernel_size": _odd,
-    "group_channels": _divisor,
-    "reduction_ratio": partial(checks.whole_number, most=32),
     "seed": partial(checks.whole_number, least=0, most=checks.MAX_SEED),
     "output_dir": checks.folder,
 }

@@ -35,8 +35,7 @@ def load_results(name: str, folder: str | os.PathLike = RESULTS) -> "pandas.Data
         folder: Folder of the tables; by default that of those that ship with the package.
 
     Returns:
-        A DataFrame with a row per run. Whole numbers are `Int64` where one is missing; other missing values are None or
-        NaN.
+        A DataFrame with a row per run. Whole numbers are `Int64` where one is missing; else None or NaN is missing.
 
     Raises:
         ParameterError: If there is no such table, or a line of it is damaged.

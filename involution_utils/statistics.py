@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Estimate(NamedTuple):
-    """An effect: its estimate, the ends of its confidence interval, two p-values, and the number of its seeds.
+    """An effect: its estimate, the ends of its 95 % interval, two p-values, and the number of its seeds.
 
     `p` is that of no effect, two-sided; where all seeds have one effect it is 0, or 1 if that effect is 0.
     `p_equivalence` is that of two one-sided tests: where it is below 0.05 the effect is smaller than the margin in
@@ -28,9 +28,9 @@ class Estimate(NamedTuple):
     seeds: int
 
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
-    """Return the mean of at least two `values` and the ends of its confidence interval, by Student's t."""
-    interval = ttest_1samp(np.asarray(values, "float64"), 0).confidence_interval(level)
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return the mean of at least two `values` and the ends of its 95 % interval, by Student's t."""
+    interval = ttest_1samp(np.asarray(values, "float64"), 0).confidence_interval()
     return float(np.mean(values)), float(interval.low), float(interval.high)
 
 
@@ -38,7 +38,6 @@ def seed_contrast(
     frame: "pandas.DataFrame",
     weights: Mapping[str, float],
     values: str = "test_accuracy",
-    level: float = 0.95,
     margin: float | None = None,
 ) -> Estimate:
     """Estimate a weighted sum of cells from its values within seeds, by Student's t.
@@ -50,7 +49,6 @@ def seed_contrast(
         frame: One row per run, with the columns `name`, `seed` and `values`, as `load_results` returns them.
         weights: From the name of each cell that takes part to its weight: `{"involution": 1, "depthwise": -1}`.
         values: The column to compare.
-        level: Of the confidence interval.
         margin: Differences smaller than this, in the unit of `values`, are as good as none.
 
     Returns:
@@ -67,7 +65,7 @@ def seed_contrast(
         raise checks.error("frame", f"runs of {', '.join(weights)} with at least two seeds in common", len(table))
     effects = table.to_numpy("float64") @ list(weights.values())
     test = ttest_1samp(effects, 0)
-    interval, p_equivalence = test.confidence_interval(level), None
+    interval, p_equivalence = test.confidence_interval(), None
     if margin is not None:
         from statsmodels.stats.weightstats import DescrStatsW
 

@@ -128,17 +128,16 @@ class _Epoch(keras.callbacks.Callback):
                 warnings.warn(problem, stacklevel=1)
 
 
-def cosine_adamw(
-    dataset: ImageDataset, epochs: int, batch_size: int, peak: float = 5e-3, weight_decay: float = 0.05
-) -> keras.optimizers.AdamW:
+def cosine_adamw(dataset: ImageDataset, epochs: int, batch_size: int, peak: float = 5e-3) -> keras.optimizers.AdamW:
     """Make AdamW whose learning rate climbs to `peak` during the first epoch, then falls to zero along a cosine.
+
+    Its weight decay is 0.05.
 
     Args:
         dataset: The `ImageDataset` to train on.
         epochs: As given to `train`.
         batch_size: As given to `train`.
         peak: The highest learning rate.
-        weight_decay: As in `keras.optimizers.AdamW`.
 
     Returns:
         The optimizer, for `train` or `model.compile`.
@@ -146,7 +145,7 @@ def cosine_adamw(
     steps = math.ceil(len(dataset.x_train) / batch_size)
     fall = max(1, steps * (epochs - 1))
     rate = keras.optimizers.schedules.CosineDecay(0.0, fall, warmup_target=peak, warmup_steps=steps)
-    return keras.optimizers.AdamW(rate, weight_decay=weight_decay)
+    return keras.optimizers.AdamW(rate, weight_decay=0.05)
 
 
 def compile_model(model: keras.Model, optimizer: str | keras.optimizers.Optimizer = "adam") -> None:

@@ -37,6 +37,10 @@ CONTESTANTS: dict[str, dict[str, Any]] = {
     "INN, started as a mean": {"model": "involution_classifier", "arguments": {"start_as_mean": True}},
     "repaired INN": {"model": "repaired_involution_classifier"},
 }
+NETWORKS = {name: {"model": "small_rednet", "arguments": arguments} for name, arguments in OPERATORS.items()}
+NETWORKS |= CONTESTANTS
+FULL_BUDGET = {"train_images": 40_000, "validation_images": 5_000, "epochs": 20}
+SMALL_BUDGET = {"train_images": 10_000, "validation_images": 2_000, "epochs": 5}
 CONTEST_RATES, CONTEST_TUNING_SEED, CONTEST_SEEDS = (0.00125, 0.005), 300, (310, 311, 312)
 LABEL_TUNING_SEEDS, LABEL_SEEDS = (100, 101), tuple(range(110, 118))
 
@@ -62,49 +66,43 @@ def _augmented(rate):
     return {"recipe": "augmented", "batch_size": 64, "learning_rate": rate}
 
 
-def _factorial_run(experiment, name, seed, rate, epochs=20, test_images=10_000):
-    budget = {"train_images": 40_000, "validation_images": 5_000, "test_images": test_images, "epochs": epochs}
-    network = {"experiment": experiment, "name": name, "model": "small_rednet", "arguments": OPERATORS[name]}
-    return TrainingRun(**network, **budget, **_augmented(rate), seed=seed, image_seed=seed)
+def _run(experiment, name, seed, recipe, budget, **more):
+    """Return a training in which the seed also fixes which images are taken."""
+    seeds = {"seed": seed, "image_seed": seed}
+    return TrainingRun(experiment=experiment, name=name, **NETWORKS[name], **seeds, **recipe, **budget | more)
 
 
 def _factorial_tuning(results):
-    runs = [(seed, rate, name) for seed in TUNING_SEEDS for rate in RATES for name in FACTORIAL]
-    return [_factorial_run("factorial_tuning", name, seed, rate, 10, 0) for seed, rate, name in runs]
+    runs = [(name, seed, _augmented(rate)) for seed in TUNING_SEEDS for rate in RATES for name in FACTORIAL]
+    return [_run("factorial_tuning", *run, FULL_BUDGET, epochs=10, test_images=0) for run in runs]
 
 
 def _factorial(results):
     rates = chosen_rates("factorial_tuning", results)
-    return [_factorial_run("factorial", name, seed, rates[name]) for seed in SEEDS for name in FACTORIAL]
+    runs = [(name, seed, _augmented(rates[name])) for seed in SEEDS for name in FACTORIAL]
+    return [_run("factorial", *run, FULL_BUDGET) for run in runs]
 
 
 def _factorial_others(results):
-    return [_factorial_run("factorial_others", name, SEEDS[0], rate) for name, rate in OTHERS.items()]
+    return [_run("factorial_others", name, SEEDS[0], _augmented(rate), FULL_BUDGET) for name, rate in OTHERS.items()]
 
 
 def _four_operators(results):
     rates = {"convolution, narrow": 0.01, "depthwise": 0.01, "involution": 0.01, "attention": 0.005}
-    budget = {"train_images": 10_000, "validation_images": 5_000, "epochs": 5}
-    common = {"experiment": "four_operators", "model": "small_rednet", "seed": 220, "image_seed": 220, **budget}
-    return [TrainingRun(name=n, arguments=OPERATORS[n], **common, **_augmented(rate)) for n, rate in rates.items()]
-
-
-def _contest_run(experiment, name, seed, recipe, test_images=10_000):
-    budget = {"train_images": 10_000, "validation_images": 2_000, "test_images": test_images, "epochs": 5}
-    seeds = {"seed": seed, "image_seed": seed}
-    return TrainingRun(experiment=experiment, name=name, **CONTESTANTS[name], **budget, **recipe, **seeds)
+    more = {"validation_images": 5_000}
+    return [_run("four_operators", n, 220, _augmented(rate), SMALL_BUDGET, **more) for n, rate in rates.items()]
 
 
 def _fair_chance_tuning(results):
-    runs = [(name, _augmented(rate)) for rate in CONTEST_RATES for name in CONTESTANTS]
-    return [_contest_run("fair_chance_tuning", n, CONTEST_TUNING_SEED, recipe, 0) for n, recipe in runs]
+    runs = [(name, CONTEST_TUNING_SEED, _augmented(rate)) for rate in CONTEST_RATES for name in CONTESTANTS]
+    return [_run("fair_chance_tuning", *run, SMALL_BUDGET, test_images=0) for run in runs]
 
 
 def _fair_chance(results):
     rates = chosen_rates("fair_chance_tuning", results)
     runs = [(name, seed) for seed in CONTEST_SEEDS for name in CONTESTANTS]
-    augmented = [_contest_run("fair_chance", name, seed, _augmented(rates[name])) for name, seed in runs]
-    return [*augmented, *(_contest_run("fair_chance", name, seed, {}) for name, seed in runs)]
+    augmented = [_run("fair_chance", *run, _augmented(rates[run[0]]), SMALL_BUDGET) for run in runs]
+    return [*augmented, *(_run("fair_chance", *run, {}, SMALL_BUDGET) for run in runs)]
 
 
 def _labels_tuning(results):

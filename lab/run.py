@@ -1,6 +1,5 @@
 """What a run is, and how the rows of those that are missing are made."""
 
-import contextlib
 import json
 import os
 import time
@@ -126,7 +125,12 @@ def make(
     """
     for name, folder in (("results", results), ("state", state), ("models", models)):
         checks.folder(name, folder).mkdir(parents=True, exist_ok=True)
-    with only_one(results / f"{experiment.name}.lock"):
+    try:
+        lock = filelock.FileLock(results / f"{experiment.name}.lock").acquire(timeout=0)
+    except filelock.Timeout as held:
+        problem = f"another process is at it: it holds {held.lock_file}; wait for it or end it"
+        raise checks.ParameterError(problem) from None
+    with lock:  # which the operating system frees when this process ends
         missing, failures, here = experiment.missing(results), [], records.provenance()
         for run, made, problem in results_of(execute, missing, state, models, executor=executor):
             row, kept = made or ({"problem": problem}, {})
@@ -139,16 +143,6 @@ def make(
             else:
                 append(row, results / f"{experiment.name}.jsonl")
     return failures
-
-
-@contextlib.contextmanager
-def only_one(path: Path) -> Any:
-    """Hold the lock `path`, which the operating system frees when this process ends, or raise a `ParameterError`."""
-    try:
-        with filelock.FileLock(path, timeout=0):
-            yield
-    except filelock.Timeout:
-        raise checks.ParameterError(f"another process is at it: it holds {path}; wait for it or end it") from None
 
 
 def append(row: Mapping[str, Any], path: Path) -> None:

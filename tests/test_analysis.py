@@ -6,7 +6,6 @@ import pytest
 
 from involution_utils.analysis import (
     count_parameters,
-    effective_rank,
     explained_by_pixels,
     layer_kernels,
     lesioned,
@@ -95,19 +94,6 @@ def test_shared_depthwise_costs_what_depthwise_does_and_fewer_weights():
 
 
 # Kernels
-
-
-def test_effective_rank_counts_directions():
-    rng = np.random.default_rng(0)
-    one, two = rng.normal(size=(2, 3, 3))
-    scale = rng.normal(size=(500, 1, 1))
-    assert effective_rank(scale * one + two) == pytest.approx(1)
-    assert effective_rank(np.broadcast_to(one, (50, 3, 3))) == 0
-    orthogonal = np.eye(9)[:4].reshape(4, 3, 3)
-    signs = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
-    equal = np.tensordot(np.concatenate([signs, -signs]), orthogonal, 1)
-    assert effective_rank(equal) == pytest.approx(4)
-    assert 8 < effective_rank(rng.normal(size=(20_000, 3, 3))) <= 9
 
 
 def test_explained_by_pixels_is_r_squared():

@@ -48,20 +48,15 @@ def run_cells(monkeypatch):
     InteractiveShell.clear_instance()
 
 
-OPERATORS = '"involution", "depthwise", "static", "attention", "convolution", "pooling" or "identity"'
-
-
 @pytest.mark.parametrize(
     ("name", "value", "right"),
     [
         ("dataset", "imagenet", '"auto", "cifar10" or "shapes"'),
-        ("operator", "transformer", OPERATORS),
         ("epochs", 0, "None (the data set's default) or a whole number of at least 1"),
         ("live_epochs", None, "a whole number of at least 1"),
         ("batch_size", True, "a whole number from 1 to 50,000"),
         ("train_size", 60_000, "None (all images) or a whole number from 10 to 50,000"),
-        ("kernel_size", 4, "an odd whole number from 1 to 31"),
-        ("group_channels", 7, "a whole number that divides 32, 64 and 80"),
+        ("label_size", np.array([3, 3]), "a whole number from 1 to 10,000"),
         ("seed", 2**32, "a whole number from 0 to 4,294,967,295"),
         ("output_dir", "", "the name of a folder"),
     ],
@@ -74,9 +69,7 @@ def test_a_wrong_value_is_named_with_what_is_right(name, value, right):
 
 def test_right_values_pass_numpy_numbers_too(tmp_path):
     check_parameters(epochs=None, train_size=None, seed=2**32 - 1, output_dir=str(tmp_path / "new" / "folder"))
-    check_parameters(epochs=np.int64(5), kernel_size=np.int32(31), reduction_ratio=np.uint8(4), operator="static")
-    for divisor in (1, 2, 4, 8, 16, np.int64(16)):
-        check_parameters(group_channels=divisor)
+    check_parameters(epochs=np.int64(5), label_size=np.int32(31), signal_size=np.uint8(4), dataset="shapes")
 
 
 def test_a_misspelt_name_is_noticed(run_cells):

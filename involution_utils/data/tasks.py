@@ -17,8 +17,7 @@ def shapes_with_masks(
 
     An image is divided into as many squares of `32 * scale` pixels as fit, and each holds one figure, of about 20 to 26
     times `scale` pixels. The figure is brighter or darker than the background; the background has a gradient and noise.
-    The same seed gives the same scenes at `(32, 32)` with scale 1 and at `(64, 64)` with scale 2: the same figures, at
-    twice the resolution.
+    The same seed gives the same scenes at `(32, 32)` with scale 1 and, twice as fine, at `(64, 64)` with scale 2.
 
     Args:
         count: Number of images.
@@ -78,8 +77,7 @@ def moving_shapes(
 
     Returns:
         Clips, `(count, frames, height, width, 1)` uint8, and labels, `(count,)` int64: label `i` is `CLIP_CLASSES[i]`.
-        The figure is a disk, triangle, cross or star, bright on dark or dark on bright; it moves by 0.6 to 1.2 pixels
-        per frame. All directions are equally frequent.
+        Disks, triangles, crosses and stars, bright or dark, move by 0.6 to 1.2 pixels per frame, each way as often.
 
     Raises:
         ParameterError: An argument is out of its range.
@@ -107,8 +105,7 @@ def moving_shapes(
 def noisy_signals(count: int, length: int = 256, noise: float = 0.25, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Draw signals of flat and oscillating pieces, with noise and without.
 
-    No single kernel suits both: over flat pieces a wide one removes most noise, over oscillations and jumps a narrow
-    one keeps the signal.
+    No single kernel suits both: over flat pieces a wide one removes the noise, elsewhere a narrow one keeps the signal.
 
     Args:
         count: Number of signals.

@@ -7,11 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "beyond_images": ["check_mean_iou", "check_signal_involution"],
         "convolution": ["check_parameter_count", "check_receptive_field", "check_strided_convolution"],
-        "involution": [
-            "check_group_of_channel",
-            "check_involution_parameters",
-            "check_own_involution_layer",
-        ],
+        "involution": ["check_group_of_channel", "check_involution_parameters", "check_own_involution_layer"],
         "judge": ["Verdict"],
         "kernels": ["check_mean_kernels", "check_softmax_kernels", "check_spatial_share"],
         "self_attention": ["check_attention_kernels", "check_attention_parameters", "check_window_pairs"],

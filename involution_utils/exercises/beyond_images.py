@@ -17,33 +17,28 @@ def check_signal_involution(answer: Any) -> Verdict:
             group. Group g owns the channels g * C // G to (g + 1) * C // G - 1.
     """
 
-    def involve(signal, kernels, late=0, mode="constant"):
+    def involve_signal(signal, kernels, *, late=0, mode="constant"):
         (steps, size, groups), channels = kernels.shape, signal.shape[1]
         padded = np.pad(signal, ((size, size), (0, 0)), mode)
-        windows = sliding_window_view(padded, size, axis=0)[size - size // 2 + late :][:steps]
+        windows = sliding_window_view(padded, size, axis=0)[size - size // 2 + int(late * size) :][:steps]
         return np.einsum("tcu,tuc->tc", windows, np.repeat(kernels, channels // groups, axis=2))
 
-    def involve_signal(signal, kernels):
-        return involve(signal, kernels)
-
+    f = involve_signal
     mistakes = {
-        "the kernels are flipped; use them as they are.": lambda x, k: involve(x, k[:, ::-1]),
-        "the groups are interleaved; the channels of a group are neighbors.": (
-            lambda x, k: involve(x, np.tile(k, x.shape[1] // k.shape[2]))
+        "the kernels are flipped; use them as they are.": lambda x, k: f(x, k[:, ::-1]),
+        "the groups are interleaved; a group's channels are neighbors.": lambda x, k: f(
+            x, np.tile(k, x.shape[1] // k.shape[2])
         ),
-        "the windows start at their step; they should be centered on it.": lambda x, k: involve(x, k, k.shape[1] // 2),
-        "the windows end at their step; they should be centered on it.": lambda x, k: involve(x, k, -(k.shape[1] // 2)),
-        "the kernel of the first step serves every step.": lambda x, k: involve(x, np.broadcast_to(k[:1], k.shape)),
-        "the kernel of group 0 serves all groups.": lambda x, k: involve(x, k[..., :1]),
-        "the signal continues at its other end; there should be zeros.": lambda x, k: involve(x, k, mode="wrap"),
-        "the signal continues with its last value; there should be zeros.": lambda x, k: involve(x, k, mode="edge"),
-        "the taps are averaged; they should be summed.": lambda x, k: involve(x, k) / k.shape[1],
+        "the windows start at their step; they should be centered on it.": {"late": 0.5},
+        "the windows end at their step; they should be centered on it.": {"late": -0.5},
+        "the kernel of the first step serves every step.": lambda x, k: f(x, np.broadcast_to(k[:1], k.shape)),
+        "the kernel of group 0 serves all groups.": lambda x, k: f(x, k[..., :1]),
+        "the signal continues at its other end; there should be zeros.": {"mode": "wrap"},
+        "the signal continues with its last value; there should be zeros.": {"mode": "edge"},
+        "the taps are averaged; they should be summed.": lambda x, k: f(x, k) / k.shape[1],
     }
-    draw = np.random.default_rng(16).normal
-    sizes = [(4, 1, 3, 1), (6, 4, 3, 2), (9, 6, 5, 3), (7, 4, 1, 4)]
-    cases = [
-        (draw(size=(steps, channels)), draw(size=(steps, size, groups))) for steps, channels, size, groups in sizes
-    ]
+    draw, sizes = np.random.default_rng(16).normal, [(4, 1, 3, 1), (6, 4, 3, 2), (9, 6, 5, 3), (7, 4, 1, 4)]
+    cases = [(draw(size=(t, channels)), draw(size=(t, size, groups))) for t, channels, size, groups in sizes]
     return judge(answer, cases, involve_signal, "one axis less, and nothing else is new.", mistakes)
 
 
@@ -56,45 +51,40 @@ def check_mean_iou(answer: Any) -> Verdict:
             classes that occur in at least one of the two.
     """
 
-    def share(truth, predicted, below=lambda both, one, other: one + other - both):
-        """Return the share of one class, from two masks; NaN where nothing is below the line."""
-        both, one, other = (float(mask.sum()) for mask in (truth & predicted, truth, predicted))
-        return both / below(both, one, other) if below(both, one, other) else np.nan
+    def union(both, one, other):
+        return one + other - both
 
-    def mean(t, p, classes, **change):
-        return np.nanmean([share(t == c, p == c, **change) for c in classes])
-
-    def mean_iou(truth, predicted, classes):
-        return mean(truth, predicted, range(classes))
-
-    def with_absent(value):
-        return lambda t, p, n: np.mean(np.nan_to_num([share(t == c, p == c) for c in range(n)], nan=value))
+    def mean_iou(truth, predicted, classes, *, among=lambda truth, n: range(n), below=union, absent=np.nan):
+        shares = []
+        for number in among(truth, classes):
+            one, other = truth == number, predicted == number
+            counts = [float(mask.sum()) for mask in (one & other, one, other)]
+            shares.append(counts[0] / below(*counts) if below(*counts) else absent)
+        return np.nanmean(shares)
 
     mistakes = {
-        "this is the share of right pixels; divide class by class, then take the mean.": lambda t, p, n: (
+        "this is the share of right pixels; divide class by class, then take the mean.": lambda t, p, n: np.mean(
             t == p
-        ).mean(),
+        ),
         "classes are pooled; divide class by class, then take the mean.": (
             lambda t, p, n: (t == p).sum() / (2 * t.size - (t == p).sum())
         ),
-        "classes that occur nowhere count as 0; leave them out.": with_absent(0.0),
-        "classes that occur nowhere count as 1; leave them out.": with_absent(1.0),
-        "this divides by the pixels of the class in the truth; divide by those in either.": (
-            lambda t, p, n: mean(t, p, range(n), below=lambda both, one, other: one)
-        ),
-        "this divides by the pixels of the class in the prediction; divide by those in either.": (
-            lambda t, p, n: mean(t, p, range(n), below=lambda both, one, other: other)
-        ),
-        "pixels in both are counted twice below the line.": (
-            lambda t, p, n: mean(t, p, range(n), below=lambda both, one, other: one + other)
-        ),
-        "this is the Dice coefficient; an intersection is divided by the union.": (
-            lambda t, p, n: mean(t, p, range(n), below=lambda both, one, other: (one + other) / 2)
-        ),
-        "class 0 is left out; the background is a class like the others.": lambda t, p, n: mean(t, p, range(1, n)),
-        "only classes of the truth count; one that is predicted, but nowhere, counts too: as 0.": (
-            lambda t, p, n: mean(t, p, np.unique(t))
-        ),
+        "classes that occur nowhere count as 0; leave them out.": {"absent": 0},
+        "classes that occur nowhere count as 1; leave them out.": {"absent": 1},
+        "this divides by the pixels of the class in the truth; divide by those in either.": {
+            "below": lambda b, t, p: t
+        },
+        "this divides by the pixels of the class in the prediction; divide by those in either.": {
+            "below": lambda b, t, p: p
+        },
+        "pixels in both are counted twice below the line.": {"below": lambda b, t, p: t + p},
+        "this is the Dice coefficient; an intersection is divided by the union.": {
+            "below": lambda b, t, p: (t + p) / 2
+        },
+        "class 0 is left out; the background is a class like the others.": {"among": lambda t, n: range(1, n)},
+        "only classes of the truth count; one that is predicted, but nowhere, counts too: as 0.": {
+            "among": lambda t, n: np.unique(t)
+        },
     }
     random, cases = np.random.default_rng(17), []
     for size, classes, present in (((2, 3), 2, 2), ((4, 5), 3, 3), ((6, 6), 5, 3), ((2, 8, 8), 4, 3)):

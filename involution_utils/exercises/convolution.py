@@ -1,5 +1,6 @@
 """The checks of notebook 01."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -35,29 +36,23 @@ def check_receptive_field(answer: Any) -> Verdict:
     """Check `receptive_field(layers)`.
 
     Args:
-        answer: function of a list of (kernel_size, stride), first layer first. It returns how many input pixels, along
-            one axis, an output of the last layer depends on.
+        answer: function of [(kernel_size, stride), ...], first layer first: how many pixels in a row an output sees.
     """
 
-    def receptive_field(layers):
-        seen = {0}  # the positions that one output sees, layer by layer down to the image
-        for size, stride in reversed(layers):
-            seen = {stride * position + tap for position in seen for tap in range(size)}
-        return max(seen) + 1
-
-    def in_steps(step):
-        return lambda layers: 1 + sum((size - 1) * step(layers, i) for i, (size, _) in enumerate(layers))
+    def receptive_field(layers, *, step=math.prod):
+        sizes, strides = zip(*layers, strict=True)
+        return 1 + sum((size - 1) * step(strides[:number]) for number, size in enumerate(sizes))
 
     mistakes = {
-        "the strides have no effect.": in_steps(lambda layers, i: 1),
+        "the strides have no effect.": {"step": lambda strides: 1},
         "sizes are added; two layers of size 3 see 5 pixels, not 6.": lambda layers: sum(k for k, _ in layers),
         "sizes are multiplied; two layers of size 3 see 5 pixels, not 9.": lambda layers: np.prod(layers, axis=0)[0],
-        "a stride widens the steps of the layers after it, not those of its own layer.": in_steps(
-            lambda layers, i: np.prod(layers[: i + 1], axis=0)[1]
+        "a stride widens the steps of the layers after it, not those of its own layer.": (
+            lambda layers: 1 + sum((k - 1) * np.prod(layers[: n + 1], axis=0)[1] for n, (k, _) in enumerate(layers))
         ),
-        "all earlier strides count; how far apart are pixels after two strides of 3?": in_steps(
-            lambda layers, i: layers[i - 1][1] if i else 1
-        ),
+        "all earlier strides count; how far apart are pixels after two strides of 3?": {
+            "step": lambda strides: strides[-1] if strides else 1
+        },
         "this rule leads from the last layer back to the first.": lambda layers: receptive_field(layers[::-1]),
     }
     cases = [([(3, 1)],), ([(3, 1), (5, 1)],), ([(3, 2), (4, 1)],), ([(3, 2), (3, 2), (3, 1)],)]
@@ -70,16 +65,11 @@ def check_strided_convolution(answer: Any) -> Verdict:
     """Check `convolve_strided(image, kernel, stride)`.
 
     Args:
-        answer: function of an image (H, W), a kernel (K_h, K_w) and a stride. It returns the 2-D array that Keras's
-            `Conv2D` computes from them with padding "valid".
+        answer: function of an image (H, W), a kernel (K_h, K_w) and a stride: `Conv2D` with padding "valid", in 2-D.
     """
 
     def convolve_strided(image, kernel, stride):
         return correlate2d(image, kernel, mode="valid")[::stride, ::stride]
-
-    def cropped(image, kernel, stride):
-        rows, columns = convolve_strided(image, kernel, stride).shape
-        return convolve_strided(image, kernel, 1)[:rows, :columns]
 
     f = convolve_strided
     mistakes = {
@@ -90,7 +80,9 @@ def check_strided_convolution(answer: Any) -> Verdict:
             lambda x, k, s: f(x[:-1, :-1], k, s),
         ),
         "the stride acts on one axis only.": (lambda x, k, s: f(x, k, 1)[::s], lambda x, k, s: f(x, k, 1)[:, ::s]),
-        "the size is right, but where does the window of output (i, j) start?": cropped,
+        "the size is right, but where does the window of output (i, j) start?": (
+            lambda x, k, s: f(x, k, 1)[tuple(map(slice, f(x, k, s).shape))]
+        ),
         "the stride has no effect.": lambda x, k, s: f(x, k, 1),
         "the image is padded; here every window lies inside it.": (
             lambda x, k, s: f(np.pad(x, [(n // 2, n // 2) for n in k.shape]), k, s)

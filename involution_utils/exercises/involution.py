@@ -1,13 +1,15 @@
 """The checks of notebook 02."""
 
 import math
+import operator
 from typing import Any
 
 import keras
 import numpy as np
 
+from involution_utils.analysis import parts
 from involution_utils.exercises.judge import Verdict, attempt, is_stub, judge, raised, unanswered, verdict
-from involution_utils.exercises.network import close, made_layer, output, parts
+from involution_utils.exercises.network import close, made_layer, output
 from involution_utils.layers import Involution2D
 from involution_utils.ops import involution
 
@@ -16,29 +18,27 @@ def check_involution_parameters(answer: Any) -> Verdict:
     """Check `involution_parameters(channels, kernel_size, groups, reduction_ratio)`.
 
     Args:
-        answer: function that returns the number of trainable parameters of an `Involution2D` with these arguments and
-            its default kernel generator.
+        answer: function that returns how many trainable parameters an `Involution2D` with these arguments has.
     """
 
-    def count(c, k, g, r, *, norm=2, first=1, last=1, hidden=lambda c, r: max(1, c // r)):
-        return hidden(c, r) * (c + first + norm) + k * k * g * (hidden(c, r) + last)
+    def involution_parameters(
+        channels, kernel_size, groups, reduction_ratio, *, norm=2, first=1, last=1, reduced=lambda c, r: max(1, c // r)
+    ):
+        hidden = reduced(channels, reduction_ratio)
+        return hidden * (channels + first + norm) + kernel_size**2 * groups * (hidden + last)
 
-    def involution_parameters(channels, kernel_size, groups, reduction_ratio):
-        return count(channels, kernel_size, groups, reduction_ratio)
-
+    f = involution_parameters
     mistakes = {
-        "batch normalization has a scale and a shift for each hidden channel.": lambda *sizes: count(*sizes, norm=0),
-        "no gradient trains the moving mean and variance.": lambda *sizes: count(*sizes, norm=4),
-        "the groups have no effect; each has a kernel of its own.": lambda c, k, g, r: count(c, k, 1, r),
-        "a kernel of size K has K rows and K columns.": lambda c, k, g, r: count(c, k, g / k, r),
-        "the bias of the second convolution is missing.": lambda *sizes: count(*sizes, last=0),
-        "the bias of the first convolution is missing.": lambda *sizes: count(*sizes, first=0),
-        "both biases are missing.": lambda *sizes: count(*sizes, first=0, last=0),
-        "this has a kernel for each channel; the channels of a group share one.": lambda c, k, g, r: count(c, k, c, r),
-        "the hidden channels are wrong where the ratio does not divide the channels, or exceeds them.": (
-            lambda *sizes: count(*sizes, hidden=lambda c, r: c / r),
-            lambda *sizes: count(*sizes, hidden=lambda c, r: c // r),
-            lambda *sizes: count(*sizes, hidden=lambda c, r: -(-c // r)),
+        "batch normalization has a scale and a shift for each hidden channel.": {"norm": 0},
+        "no gradient trains the moving mean and variance.": {"norm": 4},
+        "the groups have no effect; each has a kernel of its own.": lambda c, k, g, r: f(c, k, 1, r),
+        "a kernel of size K has K rows and K columns.": lambda c, k, g, r: f(c, k, g / k, r),
+        "the bias of the second convolution is missing.": {"last": 0},
+        "the bias of the first convolution is missing.": {"first": 0},
+        "both biases are missing.": {"first": 0, "last": 0},
+        "this has a kernel for each channel; the channels of a group share one.": lambda c, k, g, r: f(c, k, c, r),
+        "the hidden channels are wrong where the ratio does not divide the channels, or exceeds them.": tuple(
+            {"reduced": wrong} for wrong in (operator.truediv, operator.floordiv, lambda c, r: -(-c // r))
         ),
     }
     cases = [(3, 3, 1, 2), (2, 3, 1, 4), (6, 5, 2, 4), (16, 7, 4, 4), (64, 3, 16, 8)]
@@ -49,8 +49,7 @@ def check_group_of_channel(answer: Any) -> Verdict:
     """Check `group_of(channel, channels, groups)`.
 
     Args:
-        answer: function that returns the group, counted from 0, to which a channel, counted from 0, belongs. Each group
-            owns equally many neighboring channels.
+        answer: function that returns the group of a channel, both counted from 0; a group's channels are neighbors.
     """
 
     def group_of(channel, channels, groups):
@@ -72,7 +71,6 @@ def check_group_of_channel(answer: Any) -> Verdict:
 
 
 _CHANNELS = 12
-_SIZES = (3, 3, 3), (5, 2, 5)  # kernel_size, groups, reduction_ratio
 _NORMALIZATION = {"gamma", "beta", "moving_mean", "moving_variance"}  # the weights of a BatchNormalization
 
 
@@ -85,19 +83,21 @@ def check_own_involution_layer(answer: Any) -> Verdict:
             K * K * G numbers, read as (K, K, G); stride 1, zeros around the image. Names of attributes are free, and so
             is the order of weights; 1x1 convolutions may be dense layers or plain weights.
     """
-    found = _judged(answer, _SIZES[0])
-    if found:
-        other = _judged(answer, _SIZES[1], briefly=True)
-        if not other:
-            before, named = ("kernel_size={}, groups={}, reduction_ratio={}".format(*sizes) for sizes in _SIZES)
-            problem = other.text.partition(": ")[2]
-            return verdict(f"right for {before}, but with {named}: {problem}")
+    sizes = [
+        {"kernel_size": 3, "groups": 3, "reduction_ratio": 3},
+        {"kernel_size": 5, "groups": 2, "reduction_ratio": 5},
+    ]
+    found = _judged(answer, sizes[0])
+    other = found and _judged(answer, sizes[1], briefly=True)
+    if found and not other:
+        before, named = (", ".join(f"{name}={size}" for name, size in each.items()) for each in sizes)
+        return verdict(f"right for {before}, but with {named}: {other.text.partition(': ')[2]}")
     return found
 
 
 def _judged(answer, sizes, briefly=False):
     """Return the verdict on the layer with these arguments; `briefly` leaves out other images, a model and training."""
-    layer = made_layer(answer, **dict(zip(("kernel_size", "groups", "reduction_ratio"), sizes, strict=True)))
+    layer = made_layer(answer, **sizes)
     if isinstance(layer, Verdict):
         return layer
     random = np.random.default_rng(8)
@@ -138,8 +138,7 @@ def _key(weight):
 
 def _weights_problem(layer, sizes):
     """Return what is wrong with the weights of a layer, or None."""
-    kernel_size, groups, ratio = sizes
-    hidden, taps = max(1, _CHANNELS // ratio), kernel_size**2 * groups
+    hidden, taps = _CHANNELS // sizes["reduction_ratio"], sizes["kernel_size"] ** 2 * sizes["groups"]
     keys = [_key(weight) for weight in layer.weights]
     if not keys:
         return "the layer has no weights; keep the generator's layers as attributes (`self.reduce = ...`)."
@@ -159,10 +158,8 @@ def _weights_problem(layer, sizes):
 
 def _reference(layer, sizes):
     """Give a layer random weights and return an `Involution2D` with these weights."""
-    random, (kernel_size, groups, ratio) = np.random.default_rng(18), sizes
-    reference = Involution2D(kernel_size=kernel_size, groups=groups, reduction_ratio=ratio)
+    random, reference, drawn = np.random.default_rng(18), Involution2D(**sizes), {}
     reference.build((None, None, None, _CHANNELS))
-    drawn = {}
     for weight in layer.weights:
         positive = weight.name in _NORMALIZATION
         drawn[_key(weight)] = random.uniform(2, 4, weight.shape) if positive else random.normal(size=weight.shape)
@@ -179,19 +176,16 @@ def _reference(layer, sizes):
 def _hint(images, given, reference):
     """Return the hint for a layer whose output is not the involution."""
     kernels = np.array(reference(images, return_kernels=True)[1])
+    *positions, size, _, groups = kernels.shape
+    even = np.broadcast_to(kernels.mean((1, 2), keepdims=True), kernels.shape)
     mistakes = {
-        "one kernel serves every position; each has the kernel that its pixel makes.": np.broadcast_to(
-            kernels.mean((1, 2), keepdims=True), kernels.shape
-        ),
-        "the groups are interleaved; the channels of a group are neighbors.": np.tile(
-            kernels, _CHANNELS // kernels.shape[-1]
-        ),
+        "one kernel serves every position; each has the kernel that its pixel makes.": even,
+        "the groups are interleaved; the channels of a group are neighbors.": np.tile(kernels, _CHANNELS // groups),
         "the kernels are flipped; use them as they are.": kernels[:, :, :, ::-1, ::-1],
         "rows and columns of the kernels are swapped.": kernels.swapaxes(3, 4),
-        "the numbers of a kernel are read as (K, K, G): the group comes last.": kernels.reshape(
-            *kernels.shape[:3], kernels.shape[-1], *kernels.shape[3:5]
-        ).transpose(0, 1, 2, 4, 5, 3),
+        "the numbers of a kernel are read as (K, K, G): the group comes last.": (
+            np.moveaxis(kernels.reshape(*positions, groups, size, size), 3, 5)
+        ),
     }
-    outputs = {hint: np.array(involution(images, wrong)) for hint, wrong in mistakes.items()}
     other = "the weights are those of the right generator, but with them the outputs differ from the involution's."
-    return next((hint for hint, expected in outputs.items() if close(given, expected)), other)
+    return next((hint for hint, wrong in mistakes.items() if close(given, np.array(involution(images, wrong)))), other)

@@ -1,10 +1,10 @@
 """The judge of the exercises: it runs an answer on a few fixed cases, smallest first, and returns a `Verdict`.
 
-A wrong answer that equals a known mistake in all cases gets the hint for that mistake. Any other wrong answer is shown
-the first case that it gets wrong.
+A wrong answer that equals a known mistake in all cases gets its hint; any other is shown the first case of its fault.
 """
 
 import copy
+import functools
 import html
 import inspect
 import itertools
@@ -56,19 +56,17 @@ def judge(
     solution: Callable,
     praise: str,
     mistakes: Mapping[str, Any],
-    tolerance: float = TOLERANCE,
 ) -> Verdict:
     """Compare `answer` with `solution` on all `cases`, and explain a difference by one of the `mistakes`.
 
     Args:
         answer: what the reader handed over, a function if all is well.
         cases: the arguments of each call.
-        solution: a right function, whose name and arguments are those of the exercise.
+        solution: a right function, whose name and arguments without a default are those of the exercise.
         praise: what to say of a right answer.
-        mistakes: maps a hint to the wrong function, or functions, that it explains.
-        tolerance: the largest absolute difference that counts as equal.
+        mistakes: maps a hint to a wrong function, to keyword arguments of a wrong `solution`, or to a tuple of these.
     """
-    names = list(inspect.signature(solution).parameters)
+    names = [name for name, one in inspect.signature(solution).parameters.items() if one.default is one.empty]
     call = f"{solution.__name__}({', '.join(names)})"
     if not is_stub(answer) and not callable(answer):
         return verdict(f"expected the function {call} itself, not a result; got {show(answer)}.")
@@ -77,13 +75,14 @@ def judge(
         if all(is_stub(value) for value in given):
             return unanswered(f"write {call} and let it return its result.")
         expected = [solution(*case) for case in cases]
-        right = [agree(*pair, tolerance) for pair in zip(given, expected, strict=True)]
+        right = [agree(*pair) for pair in zip(given, expected, strict=True)]
         if all(right):
             return verdict(None, praise)
         failed = [isinstance(value, BaseException) for value in given]
         for hint, wrongs in mistakes.items():
             for wrong in wrongs if isinstance(wrongs, tuple) else (wrongs,):
-                same = [agree(value, attempt(wrong, case), tolerance) for value, case in zip(given, cases, strict=True)]
+                wrong = functools.partial(solution, **wrong) if isinstance(wrong, dict) else wrong
+                same = [agree(value, attempt(wrong, case)) for value, case in zip(given, cases, strict=True)]
                 explained = all(map(any, zip(same, failed, strict=True)))
                 if explained and not all(map(any, zip(right, failed, strict=True))):
                     return verdict(hint)
@@ -92,7 +91,7 @@ def judge(
         f"{name} of shape {value.shape}" if isinstance(value, np.ndarray) else f"{name}={value!r}"
         for name, value in zip(names, cases[first], strict=True)
     )
-    return verdict(f"{_difference(given[first], np.asarray(expected[first], float), tolerance)}, for {where}.")
+    return verdict(f"{_difference(given[first], np.asarray(expected[first], float))}, for {where}.")
 
 
 def attempt(function: Callable, case: tuple = ()) -> Any:
@@ -124,12 +123,12 @@ def numbers(value: Any) -> np.ndarray | None:
         return None
 
 
-def agree(given: Any, expected: Any, tolerance: float = TOLERANCE) -> bool:
-    """True if both are numbers of the same shape and differ by no more than `tolerance`; NaN equals NaN."""
+def agree(given: Any, expected: Any) -> bool:
+    """True if both are numbers of the same shape and differ by no more than `TOLERANCE`; NaN equals NaN."""
     given, expected = numbers(given), numbers(expected)
     if given is None or expected is None or given.shape != expected.shape:
         return False
-    return np.allclose(given, expected, rtol=1e-6, atol=tolerance, equal_nan=True)
+    return np.allclose(given, expected, rtol=1e-6, atol=TOLERANCE, equal_nan=True)
 
 
 def raised(error: BaseException) -> str:
@@ -150,7 +149,7 @@ def show(value: Any) -> str:
     return "nothing" if is_stub(value) else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}{dtype}"
 
 
-def _difference(given, expected, tolerance):
+def _difference(given, expected):
     """Say in what the given result differs from the expected array."""
     if isinstance(given, BaseException):
         return f"your function {raised(given)}"
@@ -159,5 +158,5 @@ def _difference(given, expected, tolerance):
         return f"expected {kind}, got {show(given)}"
     if found.shape != expected.shape:
         return f"expected {kind}, got {f'shape {found.shape}' if found.ndim else 'a single number'}"
-    at = tuple(int(i) for i in np.argwhere(~np.isclose(found, expected, rtol=1e-6, atol=tolerance))[0])
+    at = tuple(int(i) for i in np.argwhere(~np.isclose(found, expected, rtol=1e-6, atol=TOLERANCE))[0])
     return f"expected {show(expected[at])}, got {show(found[at])}{f' at index {at}' if at else ''}"

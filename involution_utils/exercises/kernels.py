@@ -1,5 +1,6 @@
 """The checks of notebook 05."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -16,23 +17,21 @@ def check_spatial_share(answer: Any) -> Verdict:
             and taps, over the variance of each tap over all positions of all images, averaged over taps.
     """
 
-    def my_share(kernels):
-        within = np.mean((kernels - kernels.mean((1, 2), keepdims=True)) ** 2)
-        return within / np.mean((kernels - kernels.mean((0, 1, 2))) ** 2)
-
-    def quotient(above, below=(0, 1, 2), spread=np.var, **change):
-        return lambda k: np.mean(spread(k, axis=above, **change)) / np.mean(spread(k, axis=below, **change))
+    def my_share(kernels, *, above=(1, 2), below=(0, 1, 2), spread=np.var):
+        return spread(kernels, axis=above).mean() / spread(kernels, axis=below).mean()
 
     mistakes = {
-        "the variance is taken over the taps of a kernel; take it over positions, for each tap.": quotient((3, 4)),
+        "the variance is taken over the taps of a kernel; take it over positions, for each tap.": {"above": (3, 4)},
         "this is the share that lies between the means of the images.": lambda k: 1 - my_share(k),
         "the taps are summed first; take the variance of each tap.": lambda k: my_share(k.sum((3, 4), keepdims=True)),
         "the ratio is inverted.": lambda k: 1 / my_share(k),
         "this is the variance within the images; divide it by the whole.": lambda k: k.var((1, 2)).mean(),
-        "the whole variance also mixes the taps; below the line, too, take it for each tap.": quotient((1, 2), None),
+        "the whole variance also mixes the taps; below the line, too, take it for each tap.": {"below": None},
         "this averages ratios; divide the averages.": lambda k: (k.var((1, 2)) / k.var((0, 1, 2))).mean(),
-        "these variances divide by the count less one; divide by the count.": quotient((1, 2), ddof=1),
-        "these are standard deviations, not variances.": quotient((1, 2), spread=np.std),
+        "these variances divide by the count less one; divide by the count.": {
+            "spread": functools.partial(np.var, ddof=1)
+        },
+        "these are standard deviations, not variances.": {"spread": np.std},
     }
     draw, cases = np.random.default_rng(5).normal, []
     for images, height, width, size in ((2, 2, 3, 3), (4, 3, 5, 3), (3, 6, 4, 5)):
@@ -42,49 +41,38 @@ def check_spatial_share(answer: Any) -> Verdict:
     return judge(answer, cases, my_share, "the variance within images over the total.", mistakes)
 
 
-def softmax(values, axis=(3, 4)):
-    """Return the softmax over some axes."""
-    powers = np.exp(values - values.max(axis, keepdims=True))
+def softmax(values, axis, careful=True):
+    """Return the softmax over some axes; a careless one lets its exponentials overflow."""
+    powers = np.exp(values - values.max(axis, keepdims=True) if careful else values)
     return powers / powers.sum(axis, keepdims=True)
-
-
-def careless_softmax(values, axis=(3, 4)):
-    """Return the softmax over some axes where its exponentials do not overflow."""
-    return np.exp(values) / np.exp(values).sum(axis, keepdims=True)
 
 
 def check_softmax_kernels(answer: Any) -> Verdict:
     """Check `normalize(kernels)`.
 
     Args:
-        answer: function of logits (batch, H, W, K, K, G), of any size, that returns kernels of the same shape: the
-            softmax over the K * K taps of each kernel.
+        answer: function of logits (batch, H, W, K, K, G) that returns the softmax over the K * K taps of each kernel.
     """
 
-    def normalize(kernels):
-        return softmax(kernels)
+    def normalize(kernels, *, axis=(3, 4), careful=True, less=0):
+        return softmax(kernels - (less and less(kernels)), axis, careful)
 
     mistakes = {
-        "the softmax goes over the groups; the taps of a kernel should add up to 1.": lambda k: softmax(k, 5),
-        "the softmax goes over one axis of a kernel; all K * K taps together should add up to 1.": (
-            lambda k: softmax(k, 3),
-            lambda k: softmax(k, 4),
-        ),
-        "the softmax goes over the positions; each position has a kernel of its own.": lambda k: softmax(k, (1, 2)),
-        "taps and groups share one sum; each group has a kernel of its own.": lambda k: softmax(k, (3, 4, 5)),
-        "one sum serves the whole array; each kernel needs its own.": lambda k: softmax(k, None),
-        "the weights are divided by their sum, but without the exponential.": lambda k: (
-            k / k.sum((3, 4), keepdims=True)
-        ),
+        "the softmax goes over the groups; the taps of a kernel should add up to 1.": {"axis": 5},
+        "the softmax goes over one axis; all K * K taps of a kernel should add up to 1.": ({"axis": 3}, {"axis": 4}),
+        "the softmax goes over the positions; each position has a kernel of its own.": {"axis": (1, 2)},
+        "taps and groups share one sum; each group has a kernel of its own.": {"axis": (3, 4, 5)},
+        "one sum serves the whole array; each kernel needs its own.": {"axis": None},
+        "the weights are divided by their sum, but not their exponentials.": lambda k: k / k.sum((3, 4), keepdims=True),
         "the exponentials are not divided by their sum.": np.exp,
     }
     overflow = "large logits overflow; softmax is the same when each kernel's largest logit is subtracted first."
-    variants = careless_softmax, lambda k: careless_softmax(k - k.max()), lambda k: careless_softmax(k - k.min())
+    careless = tuple({"careful": False, "less": less} for less in (0, np.max, np.min))
     random = np.random.default_rng(6)  # quarters and thousands are exact in float32, too
     small = [(random.integers(-8, 9, size) / 4,) for size in ((1, 2, 3, 3, 3, 2), (2, 4, 3, 3, 3, 4))]
     large = random.choice((-2000.0, -1000.0, 0.0, 1000.0, 2000.0), (2, 3, 4, 3, 3, 2))
     first = judge(answer, small, normalize, "the taps of every kernel add up to 1.", mistakes)
-    return first and judge(answer, [(large,)], normalize, "the taps of every kernel add up to 1.", {overflow: variants})
+    return first and judge(answer, [(large,)], normalize, "the taps of every kernel add up to 1.", {overflow: careless})
 
 
 def check_mean_kernels(answer: Any) -> Verdict:
@@ -95,19 +83,16 @@ def check_mean_kernels(answer: Any) -> Verdict:
             replaced by the mean, over all positions, of the kernels of its image and group.
     """
 
-    def over(*axes):
-        return lambda kernels: np.broadcast_to(kernels.mean(axes, keepdims=True), kernels.shape)
-
-    def mean_kernels(kernels):
-        return over(1, 2)(kernels)
+    def mean_kernels(kernels, *, axes=(1, 2)):
+        return np.broadcast_to(kernels.mean(axes, keepdims=True), kernels.shape)
 
     once = lambda k: k.mean((1, 2)), lambda k: k.mean((1, 2), keepdims=True)
     mistakes = {
-        "this is the mean over all images; each image keeps a mean of its own.": over(0, 1, 2),
-        "this is the mean over the images at each position; take it over the positions of an image.": over(0),
-        "the weights of a kernel are averaged; each keeps a mean of its own.": (over(3, 4), over(1, 2, 3, 4)),
-        "the groups are averaged too; each group has a mean kernel of its own.": over(1, 2, 5),
-        "the mean goes over the rows or the columns alone; it goes over both.": (over(1), over(2)),
+        "this is the mean over all images; each image keeps a mean of its own.": {"axes": (0, 1, 2)},
+        "this is the mean over the images at each position; take it over the positions of an image.": {"axes": 0},
+        "the weights of a kernel are averaged; each keeps its own mean.": ({"axes": (3, 4)}, {"axes": (1, 2, 3, 4)}),
+        "the groups are averaged too; each group has a mean kernel of its own.": {"axes": (1, 2, 5)},
+        "the mean goes over the rows or the columns alone; it goes over both.": ({"axes": 1}, {"axes": 2}),
         "this is the mean kernel once per image; repeat it at every position, so that the shape stays.": once,
         "the mean is subtracted; the kernels should be replaced by it.": lambda k: k - mean_kernels(k),
         "this is the kernel of one position; take the mean over all.": lambda k: np.broadcast_to(k[:, :1, :1], k.shape),

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from involution_utils.analysis import parts as parts
 from involution_utils.exercises.judge import Verdict, attempt, is_stub, numbers, raised, show, unanswered, verdict
 
 
@@ -100,14 +101,3 @@ def weights_of(layer: keras.layers.Layer, weights: Sequence[np.ndarray]) -> Iter
     finally:
         for variable, value in zip(layer.variables, kept, strict=True):
             variable.assign(value)
-
-
-def parts(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Return all layers inside a layer, however deep."""
-    found = [layer]
-    for part in found:  # which grows meanwhile
-        for value in vars(part).values():
-            inside = value if isinstance(value, list | tuple) else [value]
-            layers = [one for one in inside if isinstance(one, keras.layers.Layer)]
-            found += [one for one in layers if not any(one is other for other in found)]
-    return found[1:]

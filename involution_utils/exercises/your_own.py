@@ -65,14 +65,12 @@ def _shape_problem(found, expected):
 
 def _look_problem(layer, images, looks_at):
     """Return what the kernels do not depend on though they should, with weights drawn at random."""
-    random = np.random.default_rng(15)
-    draws = {True: lambda shape: random.uniform(0.5, 1.5, shape), False: lambda shape: random.normal(size=shape)}
-    changed, even = images.copy(), np.ones_like(images)
+    random, changed = np.random.default_rng(15), images.copy()
     changed[:, 3, 3] += random.normal(size=images.shape[-1])
-    with weights_of(layer, [draws[len(w.shape) == 1](w.shape) for w in layer.weights]):
-        kernels, again, after, on_even, alone = (
-            output(layer, batch) for batch in (images, images, changed, even, images[:1])
-        )
+    shapes = [tuple(weight.shape) for weight in layer.weights]
+    with weights_of(layer, [random.uniform(0.5, 1.5, s) if len(s) == 1 else random.normal(size=s) for s in shapes]):
+        batches = images, images, changed, np.ones_like(images), images[:1]
+        kernels, again, after, on_even, alone = (output(layer, batch) for batch in batches)
     if not close(again, kernels):
         return "the same image gets other kernels at every call; nothing in them should be random."
     if not close(alone, kernels[:1]):
@@ -115,28 +113,19 @@ def check_mix_kernels(answer: Any) -> Verdict:
             (H, W, K, K): the sum of the menu, weighted by the softmax of the pixel's logits.
     """
 
-    def mix(logits, menu, axis=-1, exponential=np.exp):
+    def mix_kernels(logits, menu, *, axis=-1, exponential=np.exp):
         weights = exponential(logits)
         return np.einsum("hwm,mab->hwab", weights / weights.sum(axis, keepdims=True), menu)
 
-    def mix_kernels(logits, menu):
-        return mix(logits, menu)
-
+    f = mix_kernels
     mistakes = {
-        "the softmax runs over the menu, for each pixel by itself.": (
-            lambda x, m: mix(x, m, axis=(0, 1)),
-            lambda x, m: mix(x, m, axis=None),
-            lambda x, m: mix(x, m, axis=0),
-            lambda x, m: mix(x, m, axis=1),
-        ),
+        "the softmax runs over the menu, for each pixel by itself.": tuple({"axis": x} for x in ((0, 1), None, 0, 1)),
         "the logits are used as weights; take their softmax first.": lambda x, m: np.tensordot(x, m, 1),
         "the weights of a pixel should add up to one.": lambda x, m: np.tensordot(np.exp(x), m, 1),
         "each pixel mixes all kernels; this takes the one that it likes best.": lambda x, m: m[x.argmax(-1)],
-        "the logits are divided by their sum; a softmax takes their exponentials first.": (
-            lambda x, m: mix(x, m, exponential=np.asarray)
-        ),
-        "the kernels are transposed.": lambda x, m: mix(x, m.swapaxes(1, 2)),
-        "the menu is averaged; each pixel has weights of its own.": lambda x, m: mix(0 * x, m),
+        "the logits are divided by their sum; a softmax takes their exponentials first.": {"exponential": np.asarray},
+        "the kernels are transposed.": lambda x, m: f(x, m.swapaxes(1, 2)),
+        "the menu is averaged; each pixel has weights of its own.": lambda x, m: f(0 * x, m),
     }
     draw = np.random.default_rng(18).normal
     cases = [(draw(size=(h, w, m)), draw(size=(m, k, k))) for h, w, m, k in ((1, 2, 2, 3), (3, 3, 3, 3), (4, 2, 5, 4))]
@@ -151,20 +140,17 @@ def check_position_code(answer: Any) -> Verdict:
             from -1 in the first row to 1 in the last, its second likewise over the columns.
     """
 
-    def code(rows, columns):
-        return np.stack(np.broadcast_arrays(rows[:, None], columns), axis=-1)
-
-    def position_code(height, width):
-        return code(np.linspace(-1, 1, height), np.linspace(-1, 1, width))
+    def position_code(height, width, *, along=lambda size: np.linspace(-1, 1, size)):
+        return np.stack(np.meshgrid(along(height), along(width), indexing="ij"), axis=-1)
 
     mistakes = {
         "the channels are exchanged: rows come first.": lambda h, w: position_code(h, w)[..., ::-1],
         "the code runs the other way: -1 stands first.": lambda h, w: -position_code(h, w),
         "the code runs from 0 to 1; it should run from -1 to 1.": lambda h, w: (position_code(h, w) + 1) / 2,
-        "the code stops before 1; the last row and column should have it.": (
-            lambda h, w: code(2 * np.arange(h) / h - 1, 2 * np.arange(w) / w - 1)
-        ),
-        "these are numbers of rows and columns; bring them to -1 to 1.": lambda h, w: code(np.arange(h), np.arange(w)),
+        "the code stops before 1; the last row and column should have it.": {
+            "along": lambda n: 2 * np.arange(n) / n - 1
+        },
+        "these are numbers of rows and columns; bring them to -1 to 1.": {"along": np.arange},
         "height and width are exchanged.": lambda h, w: position_code(w, h),
         "the two channels are the last axis.": lambda h, w: np.moveaxis(position_code(h, w), -1, 0),
     }

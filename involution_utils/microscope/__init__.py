@@ -68,9 +68,8 @@ def show(
 ) -> LivePage:
     """Make the kernel microscope of `model` for a notebook's output.
 
-    The output is the page in a frame. Where scripts do not run, it is the first image, with a text for readers who
-    cannot see it. The page computes with JavaScript of its own, compares that with Keras's logits for the first images
-    when it opens, and says so if they differ.
+    The output is the page in a frame; where scripts do not run, it is the first image, with a text. The page computes
+    in JavaScript, compares that with Keras's logits for the first images when it opens, and says so if they differ.
 
     Args:
         model: A trained functional or sequential model from images `(batch, height, width, 1 or 3)` of known size, with
@@ -79,10 +78,8 @@ def show(
             AveragePooling2D, GlobalAveragePooling2D, ZeroPadding2D, Flatten, Reshape, Add, Concatenate, Identity,
             layers for training alone such as Dropout, and `Involution2D` with a `KernelGenerator` or an
             `AttentionKernelGenerator`: exactly these classes, in float32, channels last.
-        images: `(N, height, width, channels)`, of the model's size: uint8, or floating point in [0, 1]. The page holds
-            them in steps of 1/255.
-        labels: N integers, the class of each image; None for an image that shows none of the classes, which the page
-            says.
+        images: `(N, height, width, channels)`, of the model's size: uint8, or floating point in [0, 1], then rounded.
+        labels: N integers, the class of each image; None for an image that shows none of the classes.
         class_names: The name of each class; by default "class 0", "class 1" and so on.
         image_names: A name for each image; by default the name of its class, or its number.
         title: The page's title.
@@ -112,8 +109,7 @@ def screen(
 ) -> LivePage:
     """Make a page that shows what several networks do at the same pixel of the same picture.
 
-    For each network: the hidden numbers, the kernel, the window under it, the sum, and what the network says. The pixel
-    moves by itself until a hand takes over.
+    For each network: hidden numbers, kernel, window, sum, what the network says. At first the pixel moves by itself.
 
     Args:
         networks: Networks as `show` takes them, by the title that each gets. They differ in their operator alone: the
@@ -205,13 +201,7 @@ def convolution(photo: np.ndarray, kernels: Mapping[str, np.ndarray]) -> LivePag
 
 
 def handwritten(
-    photo: np.ndarray,
-    threshold: float = 0.47,
-    width: float = 1.5,
-    *,
-    measure: np.ndarray | None = None,
-    measure_name: str = "brightness",
-    point: tuple[float, float] = (0.75, 0.8),
+    photo: np.ndarray, threshold: float = 0.47, *, measure: np.ndarray | None = None, measure_name: str = "brightness"
 ) -> LivePage:
     """Make a page with a kernel generator written by hand, its output beside that of one single blur.
 
@@ -221,10 +211,8 @@ def handwritten(
     Args:
         photo: `(height, width)`, gray: uint8, or floating point in [0, 1].
         threshold: The measure above which the rule blurs, from 0 to 1.
-        width: The blur's standard deviation, from 0 to 3 pixels.
         measure: Of the photograph's shape, in [0, 1]: what the rule looks at; by default `photo` itself.
         measure_name: What it is called.
-        point: Where the window lies at first, (down, across) as shares of the photograph.
 
     Returns:
         A `LivePage`, which a notebook displays and whose `save(path)` writes it to a file.
@@ -235,8 +223,8 @@ def handwritten(
     photo = pixels("photo", photo, ("height", "width"))
     data = {"photograph": photo, "columns": photo.shape[1], "measureName": str(measure_name)}
     data |= {"measure": photo if measure is None else pixels("measure", measure, photo.shape)}
-    data |= {"byItself": measure is None, "point": [checks.number("point", share, 0, 1) for share in point]}
-    data |= {"threshold": checks.number("threshold", threshold, 0, 1), "width": checks.number("width", width, 0, 3)}
+    data |= {"byItself": measure is None, "point": [0.75, 0.8]}
+    data |= {"threshold": checks.number("threshold", threshold, 0, 1), "width": 1.5}
     alt = (
         f"A photograph. A rule blurs it where its {measure_name} is above {threshold:g}, and leaves the rest as it is."
     )

@@ -1,12 +1,8 @@
 """The networks: the original experiment's classifiers, RedNet, a small RedNet with an exchangeable operator."""
 
+from involution_utils.models import kernel_generators  # noqa: F401
 from involution_utils.models.checkpoints import PRETRAINED, load_official_weights, load_pretrained, load_trained
 from involution_utils.models.classifiers import conv_classifier, involution_classifier, repaired_involution_classifier
-from involution_utils.models.kernel_generators import (
-    ContextKernelGenerator,
-    MixtureKernelGenerator,
-    PositionKernelGenerator,
-)
 from involution_utils.models.rednet import rednet
 from involution_utils.models.small_rednet import OPERATORS, SharedDepthwiseConv2D, small_rednet
 
@@ -15,4 +11,3 @@ MODELS = {build.__name__: build for build in BUILDERS}
 
 __all__ = [*MODELS, "MODELS", "OPERATORS", "PRETRAINED", "SharedDepthwiseConv2D"]
 __all__ += ["load_official_weights", "load_pretrained", "load_trained"]
-__all__ += ["ContextKernelGenerator", "MixtureKernelGenerator", "PositionKernelGenerator"]

@@ -97,8 +97,7 @@ def load_pretrained(name: str) -> keras.Model:
     """Return a trained model that ships with the package; `involution_utils/assets/NAME.md` is its card.
 
     Args:
-        name: `"involution_classifier"` or `"small_rednet"`, both trained on CIFAR-10: from images `(batch, 32, 32, 3)`
-            with values in [0, 1] to the logits of its ten classes.
+        name: `"involution_classifier"` or `"small_rednet"`, from CIFAR-10, `(batch, 32, 32, 3)` in [0, 1], to logits.
 
     Raises:
         ParameterError: If there is no such model.

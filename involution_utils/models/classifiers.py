@@ -3,7 +3,6 @@
 import keras
 from keras import layers
 
-from involution_utils.checks import error, whole_number
 from involution_utils.layers import Involution2D, KernelGenerator
 
 
@@ -12,8 +11,7 @@ def conv_classifier(
 ) -> keras.Model:
     """Build the convolutional classifier (CNN): 319,178 trainable parameters with the default arguments.
 
-    Three 3x3 convolutions to 32, 64 and 64 channels with ReLU, 2x2 max pooling after the first two, then a dense
-    layer of 64 and the logits.
+    3x3 convolutions to 32, 64 and 64 channels with ReLU, 2x2 max pooling after the first two, a dense layer, logits.
 
     Args:
         input_shape: (height, width, channels) of an image with values in [0, 1]; height and width are known numbers.
@@ -44,8 +42,7 @@ def involution_classifier(
             the original, they start around zero, and with some seeds the network never gets going (notebook 03).
 
     Returns:
-        A `keras.Model` from (batch, *input_shape) to (batch, num_classes), not compiled. Its involutions are named
-        "involution_1" to "involution_3".
+        A `keras.Model` from (batch, *input_shape) to (batch, num_classes), not compiled, with layers "involution_1" ...
     """
     start = keras.initializers.Constant(1 / 9 if start_as_mean else 0)
     settings = {"reduction_ratio": 2, "span_bias_initializer": start, "name": "kernel_generator"}
@@ -55,29 +52,25 @@ def involution_classifier(
 
 
 def repaired_involution_classifier(
-    input_shape: tuple[int, int, int] = (32, 32, 3), num_classes: int = 10, group_channels: int = 16
+    input_shape: tuple[int, int, int] = (32, 32, 3), num_classes: int = 10
 ) -> keras.Model:
     """Build the INN as notebook 04 repairs it: 13,804 trainable parameters with the default arguments.
 
-    Three blocks of a 1x1 convolution (to 32, 64 and 64 channels), a 5x5 involution with a kernel per group of channels
-    and 2x2 max pooling; convolution and involution are each followed by batch normalization and ReLU. Global average
+    Three blocks of a 1x1 convolution (to 32, 64 and 64 channels), a 5x5 involution with a kernel per 16 channels and
+    2x2 max pooling; convolution and involution are each followed by batch normalization and ReLU. Global average
     pooling and the logits follow, so that any image size will do.
 
     Args:
         input_shape: `(height, width, channels)` of an image with values in [0, 1].
         num_classes: Number of logits.
-        group_channels: Channels that share a kernel; divides 32.
 
     Returns:
         A `keras.Model` from `(batch, *input_shape)` to `(batch, num_classes)`, not compiled.
     """
-    whole_number("group_channels", group_channels)
-    if 32 % group_channels:
-        raise error("group_channels", "a divisor of 32", group_channels)
     outputs = inputs = keras.Input(input_shape, name="image")
     for number, channels in enumerate((32, 64, 64), start=1):
         mix = layers.Conv2D(channels, 1, use_bias=False, name=f"mix_{number}")
-        involution = Involution2D(kernel_size=5, groups=channels // group_channels, name=f"involution_{number}")
+        involution = Involution2D(kernel_size=5, groups=channels // 16, name=f"involution_{number}")
         for layer in (mix, involution):
             outputs = layer(outputs)
             outputs = layers.BatchNormalization(momentum=0.9, name=f"{layer.name}_normalization")(outputs)

@@ -10,14 +10,9 @@ class _Generator(layers.Layer):
     """The paper's two 1x1 convolutions; `features` says what they make kernels from.
 
     Args:
-        kernel_size: Integer, height and width of the kernels.
-        strides: Integer; blocks of this many pixels per axis are averaged first.
-        groups: Integer, the number of kernels per position.
-        reduction_ratio: Integer, channels of the input per hidden channel.
+        kernel_size, strides, groups, reduction_ratio: Integers, as for `KernelGenerator`.
 
-    Input shape: `(batch, height, width, channels)`.
-
-    Output shape: `(batch, new_height, new_width, kernel_size * kernel_size * groups)`.
+    Input and output shape: Those of `KernelGenerator` for images.
     """
 
     def __init__(self, kernel_size: int, strides: int = 1, groups: int = 1, reduction_ratio: int = 4, **kwargs: Any):

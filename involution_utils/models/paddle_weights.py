@@ -55,8 +55,7 @@ class _Reader(pickle.Unpickler):
 def read_pdparams(path: str | PathLike) -> dict[str, np.ndarray]:
     """Read the weights of a `.pdparams` file, under PyTorch's names and in PyTorch's shapes.
 
-    Paddle calls the moving statistics of a batch normalization `_mean` and `_variance`, and keeps the weights of a
-    dense layer as (inputs, outputs).
+    Paddle calls moving statistics `_mean` and `_variance`, and keeps weights of dense layers as (inputs, outputs).
 
     Args:
         path: the file, as `paddle.save(model.state_dict(), path)` writes it.

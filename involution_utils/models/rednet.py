@@ -19,15 +19,13 @@ def rednet(
     channels and reduction ratio 4. Padding is the same on all sides, also at stride 2, where Keras's "same" is not.
 
     Args:
-        depth: 26, 38, 50, 101 or 152; with 1000 classes 9,233,166, 12,386,986, 15,540,806, 25,652,950 or 33,984,582
-            trainable parameters.
+        depth: 26, 38, 50, 101 or 152 (9,233,166, 12,386,986, 15,540,806, 25,652,950, 33,984,582 trainable parameters).
         input_shape: (height, width, channels), even sizes; the official weights expect ImageNet's normalization,
             (image - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225).
         num_classes: number of logits.
 
     Returns:
-        A `keras.Model` from (batch, *input_shape) to (batch, num_classes), not compiled. Layers are named as in the
-        official checkpoints, which `load_official_weights` reads.
+        A `keras.Model` from (batch, *input_shape) to (batch, num_classes), not compiled, with the official layer names.
 
     Raises:
         ValueError: if `depth` is none of the five.

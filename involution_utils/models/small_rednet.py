@@ -9,7 +9,7 @@ from keras import layers, ops
 from involution_utils import checks
 from involution_utils.layers import AttentionKernelGenerator, Involution2D, KernelGenerator
 
-OPERATORS = checks.OPERATORS
+OPERATORS = ("involution", "depthwise", "static", "attention", "convolution", "pooling", "identity")
 NORMALIZATIONS = ("batch", "none")
 BLOCKS = ((32, 1), (64, 2), (64, 1), (64, 1), (80, 2))  # (channels of the operator, strides)
 
@@ -77,12 +77,10 @@ def small_rednet(
             channel; `"convolution"`; `"pooling"`, the mean of the window; `"identity"`, no mixing of positions.
         width: factor of all numbers of channels but the image's.
         kernel_size: size of the operator's kernels.
-        group_channels: channels that share a kernel, for "involution", "attention" and "static"; must divide 32, 64
-            and 80 times `width`.
+        group_channels: channels that share a kernel, if they do; must divide 32, 64 and 80 times `width`.
         reduction_ratio: of the kernel generator, for "involution" and "attention".
         normalization: of the kernel generator, "batch" or "none", for "involution".
-        start_as_mean: whether the kernels start as the mean of their window, plus what the generator adds, for
-            "involution"; by default they start around zero.
+        start_as_mean: whether the kernels of "involution" start as the mean of their window, not around zero.
         kernel_generator: for "involution", a function that makes a kernel generator, as in notebook 08. It is called
             once per block as `kernel_generator(kernel_size, strides=..., groups=..., reduction_ratio=...)`.
 
@@ -90,8 +88,7 @@ def small_rednet(
         A `keras.Model` from (batch, *input_shape) to (batch, num_classes), not compiled.
 
     Raises:
-        ParameterError: a ValueError, if an argument is out of its range or `group_channels` does not divide the
-            channels.
+        ParameterError: if an argument is out of its range, or `group_channels` does not divide the channels.
     """
     checks.choice("operator", operator, OPERATORS)
     checks.choice("normalization", normalization, NORMALIZATIONS)

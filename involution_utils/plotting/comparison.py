@@ -1,6 +1,6 @@
 """Figures of networks compared: training curves, runs, estimates with intervals, and two errors against each other."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -68,29 +68,18 @@ def dot_plot(panels_of: Mapping[str, tuple[Mapping[str, Sequence[float]], tuple[
 
 
 @styled
-def forest(
-    estimates: Mapping[str, Sequence[float]],
-    label: str,
-    found: Collection[str] = (),
-    notes: Mapping[str, str] | None = None,
-    reference: float | None = 0,
-) -> Figure:
+def forest(estimates: Mapping[str, Sequence[float]], label: str) -> Figure:
     """Draw estimates with their intervals, one per row, beside a line at zero.
 
     Args:
         estimates: dict from a row's name to an estimate, whose first values are the point and the interval's ends.
         label: what is estimated, with the unit.
-        found: names of the rows to fill: those that the test, corrected, tells from zero.
-        notes: dict from a row's name to what stands behind it, such as its numbers.
-        reference: where the line stands; None draws none.
     """
     figure, ((axis,),) = panels(1, 1, 7.4, 0.75 + 0.36 * len(estimates), bare=False)
-    if reference is not None:
-        axis.axvline(reference, color="black", lw=1)
-    for row, (name, (value, low, high, *_)) in enumerate(estimates.items()):
-        color, face = (OKABE_ITO[0],) * 2 if name in found else ("dimgray", "white")
-        axis.errorbar(value, row, xerr=[[value - low], [high - value]], fmt="o", color=color, mfc=face, ms=8, lw=2)
-        axis.text(1.02, row, (notes or {}).get(name, ""), transform=axis.get_yaxis_transform(), va="center")
+    axis.axvline(0, color="black", lw=1)
+    for row, (value, low, high, *_) in enumerate(estimates.values()):
+        reach = [[value - low], [high - value]]
+        axis.errorbar(value, row, xerr=reach, fmt="o", color="dimgray", mfc="white", ms=8, lw=2)
     axis.set(yticks=range(len(estimates)), yticklabels=estimates, ylim=(len(estimates) - 0.5, -0.5), xlabel=label)
     axis.grid(axis="x", alpha=0.3)
     rows = [f"{name} {value:.3g} ({low:.3g} to {high:.3g})" for name, (value, low, high, *_) in estimates.items()]

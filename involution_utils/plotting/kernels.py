@@ -36,11 +36,7 @@ def kernel_maps(images: np.ndarray, maps: Mapping[str, np.ndarray], share: bool 
 
 @styled
 def kernels_at(
-    image: np.ndarray,
-    places: Mapping[str, tuple[float, float]],
-    kernels: np.ndarray,
-    result: np.ndarray | None = None,
-    limit: float | None = None,
+    image: np.ndarray, places: Mapping[str, tuple[float, float]], kernels: np.ndarray, limit: float | None = None
 ) -> Figure:
     """Draw an image with marked positions, beside it each position's kernel, all on one scale around zero.
 
@@ -48,13 +44,12 @@ def kernels_at(
         image: (H, W, 3), uint8 or floats in [0, 1].
         places: dict from a position's name to (row, column).
         kernels: (H', W', K, K); where smaller than the image (after pooling), positions are scaled along.
-        result: an image to draw last, such as what the kernels make of the first.
         limit: where the colors end; None lets the outermost percentile of the weights saturate.
     """
     shrunk = np.array(kernels.shape[:2]) / image.shape[:2]
     chosen = [kernels[tuple(np.multiply(place, shrunk).astype(int))] for place in places.values()]
     scale = color_scale(chosen) if limit is None else {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
-    figure, (axes,) = panels(1, 1 + len(places) + (result is not None), 1.9, 2.1)
+    figure, (axes,) = panels(1, 1 + len(places), 1.9, 2.1)
     axes[0].imshow(image)
     for axis, color, name, kernel in zip(axes[1:], OKABE_ITO[1:], places, chosen, strict=False):
         for edge, width in (("white", 4), (color, 2)):  # hollow, so that the pixel can be seen
@@ -62,10 +57,7 @@ def kernels_at(
         axis.spines[:].set(visible=True, color=color, linewidth=3)
         drawn = axis.imshow(kernel, **scale)
         axis.set_title(name)
-    figure.colorbar(drawn, ax=axes[1 : 1 + len(places)], label="weight", shrink=0.7)
-    if result is not None:
-        axes[-1].imshow(result)
-        axes[-1].set_title("result")
+    figure.colorbar(drawn, ax=axes[1:], label="weight", shrink=0.7)
     figure.set_label(f"An image with marked positions, and the kernel of each: {listed(places)}.")
     return figure
 

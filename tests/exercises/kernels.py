@@ -30,9 +30,9 @@ def stable(axis):
 for name, hint, wrong in [
     ("unstable", "overflow", naive((3, 4))),
     ("groups", "over the groups", stable(-1)),
-    ("one_axis", "one axis of a kernel", stable(4)),
+    ("one_axis", "over one axis", stable(4)),
     ("taps_and_groups", "share one sum", stable((3, 4, 5))),
-    ("no_exponential", "without the exponential", lambda k: k / k.sum((3, 4), keepdims=True)),
+    ("no_exponential", "not their exponentials", lambda k: k / k.sum((3, 4), keepdims=True)),
 ]:
     mistake("softmax_kernels", hint, name)(wrong)
 

@@ -33,7 +33,7 @@ def pages(model):
     return {
         "microscope": lambda: microscope.show(model, IMAGES, class_names=["a", "b", "c"], image_names=["one", "two"]),
         "convolution": lambda: microscope.convolution(GRAY, KERNELS),
-        "handwritten": lambda: microscope.handwritten(GRAY, 0.4, 1.2),
+        "handwritten": lambda: microscope.handwritten(GRAY, 0.4),
     }
 
 
@@ -106,7 +106,6 @@ def test_bad_input_is_answered_in_a_sentence(arguments, words, model, tmp_path):
     ("call", "words"),
     [
         (lambda: microscope.handwritten(GRAY, threshold=1.5), "`threshold` must be a number from 0 to 1"),
-        (lambda: microscope.handwritten(GRAY, width=-1), "`width` must be a number from 0 to 3"),
         (lambda: microscope.handwritten(GRAY * 9), "`photo` must be of shape (height, width)"),
         (lambda: microscope.handwritten(GRAY, measure=GRAY[:4]), "`measure` must be of shape (24, 24)"),
         (lambda: microscope.handwritten(GRAY, point=(2, 0)), "`point` must be a number from 0 to 1"),
