@@ -2,13 +2,11 @@
 
 python -m benchmarks                      all tables: `make bench`
 python -m benchmarks costs inference      two of them
-python -m benchmarks benchmark --before FOLDER      beside the operation of an earlier checkout too
 python -m benchmarks --quick              a smoke test that writes nothing
 """
 
 import argparse
 import os
-from pathlib import Path
 
 from involution_utils.records import RESULTS, provenance, save_json
 
@@ -40,14 +38,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"of {', '.join(TABLES)}; by default all")
     parser.add_argument("--quick", action="store_true", help="few rounds and shapes; writes nothing")
-    parser.add_argument("--before", type=Path, metavar="FOLDER", help="root of an earlier checkout, to compare with")
     options = parser.parse_args()
     if unknown := set(options.tables) - set(TABLES):
         parser.error(f"no such table: {', '.join(sorted(unknown))}. Known: {', '.join(TABLES)}")
     for name in options.tables or TABLES:
-        earlier = [str(options.before.resolve())] if options.before and name == "benchmark" else []
         rows = []
-        for row in TABLES[name](options.quick, *earlier):
+        for row in TABLES[name](options.quick):
             rows.append(rounded(row))
             print(name, *(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
         if not options.quick:

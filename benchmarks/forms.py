@@ -1,9 +1,7 @@
 """What the benchmarks compare: the operation, the windows copied out as patches, shifted images."""
 
 import functools
-import importlib
 import itertools
-import sys
 
 import numpy as np
 import tensorflow as tf
@@ -60,18 +58,6 @@ def by_shifts(inputs, kernels, strides):
     for u, v in itertools.product(range(size), repeat=2):
         total += kernels[:, :, :, u, v, :, None] * image[:, u : u + rows, v : v + columns]
     return tf.reshape(total, inputs.shape)
-
-
-def of_another_checkout(folder):
-    """Return `involution` of the package in `folder`, an earlier one, beside that of this repository."""
-    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "involution_utils"}
-    sys.path.insert(0, folder)
-    operation = importlib.import_module("involution_utils.ops").involution
-    sys.path.remove(folder)
-    for name in [name for name in sys.modules if name.split(".")[0] == "involution_utils"]:
-        del sys.modules[name]
-    sys.modules.update(ours)
-    return operation
 
 
 def calls(involve, shape, rank=2):

@@ -1,8 +1,7 @@
-"""The operation beside an involution by patches: time, memory, first calls; and beside an earlier version of itself."""
+"""The operation beside an involution by patches: time, memory, first calls."""
 
 import functools
 import itertools
-import statistics
 import time
 
 import numpy as np
@@ -39,22 +38,6 @@ def times(shape, rounds, rank=2):
         names = f"{kind.removeprefix('eager ')}, patches", f"{kind}, ours"
         what = f"{axes}{kind}, times faster than patches"
         yield row(what, shape, ratio(seconds, *names), least, seconds={n: medians(seconds)[n] for n in names})
-
-
-def shares(shape, folder, rounds):
-    """Return, for each kind of pass, the share of the time that an earlier checkout takes."""
-    ours, before = (forms.calls(each, shape) for each in (involution, forms.of_another_checkout(folder)))
-    found = {}
-    for kind in ours:
-        found[kind] = ratio(side_by_side({"ours": ours[kind], "before": before[kind]}, rounds), "ours", "before")
-    return found
-
-
-def before(shape, folder, rounds, processes=3):
-    """Yield the share of the time before; where a process happens to put its tensors changes it, so take several."""
-    found = [in_new_process(shares, shape, folder, rounds) for _ in range(processes)]
-    for kind in found[0]:
-        yield row(f"{kind}, share of the time before", shape, statistics.median(one[kind] for one in found), most=1.05)
 
 
 def memory(shape):
@@ -95,13 +78,11 @@ def heights(plain):
     return time.process_time() - start
 
 
-def benchmark(quick, folder=None):
-    """Yield all rows; with `folder`, an earlier checkout, the shares of its time too."""
+def benchmark(quick):
+    """Yield all rows."""
     shapes, rounds = (forms.SHAPES[3:4], 2) if quick else (forms.SHAPES, 15)
     for shape in shapes:
         yield from times(shape, rounds)
-        if folder:
-            yield from before(shape, folder, rounds)
     if quick:
         return
     for rank, shape in forms.OTHER_RANKS.items():
