@@ -174,12 +174,9 @@ class KernelGenerator(Generator):
         normalization = self.normalization
         if isinstance(normalization, keras.layers.Layer):
             normalization = keras.saving.serialize_keras_object(normalization)
-        return super().get_config() | {
-            "hidden_channels": self.hidden_channels,
-            "use_bias": self.use_bias,
-            "normalization": normalization,
-            "span_bias_initializer": keras.initializers.serialize(self.span_bias_initializer),
-        }
+        own = {"hidden_channels": self.hidden_channels, "use_bias": self.use_bias, "normalization": normalization}
+        start = keras.initializers.serialize(self.span_bias_initializer)
+        return super().get_config() | own | {"span_bias_initializer": start}
 
 
 @keras.saving.register_keras_serializable("involution_utils")
@@ -256,6 +253,4 @@ def check_own(layer: Any, name: str) -> None:
     Keras would save two layers that share a third inside them, but could not load them.
     """
     if layer.built and "/" in (layer.path or ""):
-        raise checks.ParameterError(
-            f"`{name}` must be a layer of its own. Received: {layer.name}, used in {layer.path}"
-        )
+        raise checks.error(name, "a layer of its own", layer.path)

@@ -121,13 +121,8 @@ class _Involution(Windowed):
     def get_config(self):
         """Return the arguments that make this layer again."""
         generator = None if self._has_own_generator else keras.saving.serialize_keras_object(self.kernel_generator)
-        own_arguments = {
-            "reduction_ratio": self.reduction_ratio,
-            "use_bias": self.use_bias,
-            "kernel_generator": generator,
-            "data_format": self.data_format,
-        }
-        return super().get_config() | self.window._asdict() | own_arguments
+        own = {"reduction_ratio": self.reduction_ratio, "use_bias": self.use_bias, "kernel_generator": generator}
+        return super().get_config() | self.window._asdict() | own | {"data_format": self.data_format}
 
 
 @keras.saving.register_keras_serializable("involution_utils")

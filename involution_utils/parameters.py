@@ -31,15 +31,13 @@ _ALL_IMAGES = partial(_none_or, "all images")
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "dataset": partial(checks.choice, allowed=checks.DATASETS),
     "epochs": _none_or("the data set's default", checks.whole_number),
-    "live_epochs": checks.whole_number,
-    "label_epochs": checks.whole_number,
+    **dict.fromkeys(("live_epochs", "label_epochs", "signal_epochs"), checks.whole_number),
     "label_size": partial(checks.whole_number, most=10_000),
-    "signal_epochs": checks.whole_number,
     "signal_size": partial(checks.whole_number, most=1000),
     "batch_size": partial(checks.whole_number, most=50_000),
     "train_size": _ALL_IMAGES(partial(checks.whole_number, least=10, most=50_000)),
     "test_size": _ALL_IMAGES(partial(checks.whole_number, least=10, most=10_000)),
-    "seed": partial(checks.whole_number, least=0, most=checks.MAX_SEED),
+    "seed": lambda name, value: checks.seed(value, name),
     "output_dir": checks.folder,
 }
 

@@ -316,11 +316,11 @@ def test_a_generator_or_normalization_of_two_layers_is_refused():
     first(inputs)
     with pytest.raises(ValueError, match=r"`kernel_generator` must be a layer of its own\..*first/"):
         Involution2D(3, kernel_generator=generator)(inputs)
-    with pytest.raises(ValueError, match=r"`normalization` must be a layer of its own\. Received: norm"):
+    with pytest.raises(ValueError, match=r"`normalization` must be a layer of its own\. Received: .*norm"):
         KernelGenerator(normalization=generator.normalization)(inputs)
     foreign = Counting(9)
     Involution2D(3, kernel_generator=foreign)(inputs)
-    with pytest.raises(ValueError, match=r"`kernel_generator` must be a layer of its own\. Received: counting"):
+    with pytest.raises(ValueError, match=r"`kernel_generator` must be a layer of its own\. Received: .*counting"):
         Involution2D(3, kernel_generator=foreign)(inputs)
     Involution2D(3, kernel_generator=copy.deepcopy(KernelGenerator()))(inputs)
     keras.models.clone_model(keras.Sequential([keras.Input((6, 6, 4)), first]))

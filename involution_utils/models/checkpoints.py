@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import pickle
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from keras import layers
 
 from involution_utils import checks
 from involution_utils.layers import Involution2D
-from involution_utils.models.paddle_weights import read_pdparams
 
 PRETRAINED = ("involution_classifier", "small_rednet")
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -56,13 +56,67 @@ def _read_checkpoint(path):
         with np.load(path) as file:
             return dict(file)
     if str(path).endswith(".pdparams"):
-        return read_pdparams(path)
+        return _read_pdparams(path)
     try:
         import torch
     except ImportError as error:
         raise ImportError("A .pth file needs PyTorch: pip install torch. A .pdparams file needs nothing.") from error
     content = torch.load(path, map_location="cpu", weights_only=True)
     return {name: value.numpy() for name, value in content.get("state_dict", content).items()}
+
+
+class _Number:
+    """Stands for a data type: NumPy's own trusts what a pickle says of its fields."""
+
+    def __init__(self, name, *_):
+        self.name = name
+
+    def __setstate__(self, state):
+        self.type = np.dtype(self.name).newbyteorder(state[1])
+
+
+class _Array:
+    """Stands for an array: it keeps the numbers, of which NumPy makes a new one."""
+
+    def __init__(self, *_):
+        self.value = None
+
+    def __setstate__(self, state):
+        _, shape, number, by_columns, content = state
+        self.value = np.frombuffer(content, number.type).reshape(shape, order="F" if by_columns else "C")
+
+
+# All that a checkpoint may name. NumPy 2 has its functions elsewhere than NumPy 1.
+_STANDS_FOR = {
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Number,
+    ("_codecs", "encode"): lambda text, _: text.encode("latin-1"),  # how protocol 2 writes bytes
+    ("collections", "OrderedDict"): dict,
+}
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module, name):
+        if (module, name) not in _STANDS_FOR:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return _STANDS_FOR[module, name]
+
+
+def _read_pdparams(path):
+    """Read the weights of a checkpoint of Paddle, a pickle of arrays, under PyTorch's names and in PyTorch's shapes.
+
+    Nothing that it asks for is run. Paddle calls moving statistics `_mean` and `_variance`, and keeps weights of dense
+    layers as (inputs, outputs).
+    """
+    with Path(path).open("rb") as file:
+        try:
+            found = {name: weight.value for name, weight in _Reader(file).load().items() if isinstance(weight, _Array)}
+        except Exception as error:
+            raise checks.error("path", f"a checkpoint of Paddle ({error})", str(path)) from error
+    theirs = {name: value.T if value.ndim == 2 else value for name, value in found.items()}
+    return {n.replace("._mean", ".running_mean").replace("._variance", ".running_var"): theirs[n] for n in theirs}
 
 
 def _official_weights(model):
