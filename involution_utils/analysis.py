@@ -1,8 +1,7 @@
 """Looks into a model: what it costs, the kernels that it makes, and what is lost when they may no longer vary."""
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 import keras
 import numpy as np
@@ -124,36 +123,22 @@ def explained_by_pixels(kernels: np.ndarray, images: np.ndarray) -> float:
     return float((fitted**2).sum() / total)
 
 
-@keras.saving.register_keras_serializable("involution_utils")
-class LesionedGenerator(layers.Layer):
-    """A kernel generator whose kernels `lesioned` replaces.
+@keras.saving.register_keras_serializable("involution_utils", "LesionedGenerator")
+class _LesionedGenerator(layers.Layer):
+    """A kernel generator whose kernels `lesioned` replaces; `mean` is flat: the kernel, or those of all positions."""
 
-    Args:
-        generator: The kernel generator, a Keras layer.
-        lesion: As in `lesioned`.
-        mean: The kernel of `"dataset_mean"`, `kernel_height * kernel_width * groups` numbers, the group fastest; or
-            those of `"position_mean"`, as many for each position, row by row.
-        seed: As in `lesioned`.
-        **kwargs: Arguments of every Keras layer.
-    """
-
-    def __init__(
-        self, generator: layers.Layer, lesion: str, mean: Sequence[float] | None = None, seed: int = 0, **kwargs: Any
-    ):
+    def __init__(self, generator, lesion, mean=None, seed=0, **kwargs):
         super().__init__(**kwargs)
         if isinstance(generator, dict):
             generator = keras.saving.deserialize_keras_object(generator)
-        self.generator, self.lesion = generator, checks.choice("lesion", lesion, LESIONS)
+        self.generator, self.lesion, self.seed = generator, lesion, checks.seed(seed)
         self.mean = None if mean is None else [float(value) for value in np.ravel(mean)]
-        self.seed = checks.seed(seed)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Build the generator."""
+    def build(self, input_shape):
         if not self.generator.built:
             self.generator.build(input_shape)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the altered kernels of `inputs`, flat."""
+    def call(self, inputs, training=False):
         kernels = self.generator(inputs, training=training)
         _, height, width, values = shape = ops.shape(kernels)
         if self.lesion == "image_mean":
@@ -168,12 +153,10 @@ class LesionedGenerator(layers.Layer):
             kernels = ops.reshape(ops.convert_to_tensor(self.mean, kernels.dtype), (1, *positions, values))
         return ops.broadcast_to(kernels, shape)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the flat kernels."""
+    def compute_output_shape(self, input_shape):
         return self.generator.compute_output_shape(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this layer again."""
+    def get_config(self):
         generator = keras.saving.serialize_keras_object(self.generator)
         own = {"generator": generator, "lesion": self.lesion, "mean": self.mean, "seed": self.seed}
         return super().get_config() | own
@@ -214,7 +197,7 @@ def lesioned(
         if layer.name in names:
             inner = layer.kernel_generator
             inner = type(inner).from_config(inner.get_config())
-            config["kernel_generator"] = LesionedGenerator(inner, lesion, means.get(layer.name), seed, name="lesioned")
+            config["kernel_generator"] = _LesionedGenerator(inner, lesion, means.get(layer.name), seed, name="lesioned")
         return type(layer).from_config(config)
 
     changed = keras.models.clone_model(model, clone_function=copy)

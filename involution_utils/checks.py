@@ -20,7 +20,6 @@ MAX_SEED = 2**32 - 1  # the largest that NumPy's global generator takes
 # Each choice of the package, written once.
 DATASETS = ("auto", "cifar10", "shapes")
 RECIPES = ("adam", "augmented")
-DATA_FORMATS = ("channels_last", "channels_first")
 
 
 class ParameterError(ValueError):

@@ -27,20 +27,10 @@ class Windowed(keras.layers.Layer):
 class Generator(Windowed):
     """A kernel generator; before it is built, its layer sets `window`. Without a layer, its arguments say it."""
 
-    def __init__(
-        self,
-        kernel_size: Any = None,
-        *,
-        strides: Any = None,
-        groups: Any = None,
-        dilation_rate: Any = None,
-        padding: Any = None,
-        reduction_ratio: int = 4,
-        **kwargs: Any,
-    ):
+    def __init__(self, kernel_size: Any = None, *, reduction_ratio: int = 4, **kwargs: Any):
+        given = {"kernel_size": kernel_size} | {name: kwargs.pop(name, None) for name in Window._fields[1:]}
         super().__init__(**kwargs)
-        arguments = zip(Window._fields, (kernel_size, strides, dilation_rate, padding, groups), strict=True)
-        self.given = {name: value for name, value in arguments if value is not None}
+        self.given = {name: value for name, value in given.items() if value is not None}
         ranks = [len(value) for value in self.given.values() if isinstance(value, tuple | list)]
         self.window_over(ranks[0] if ranks else 2)  # refuses what is wrong in itself
         self.reduction_ratio = checks.whole_number("reduction_ratio", reduction_ratio)

@@ -94,30 +94,22 @@ class Window(NamedTuple):
         pairs = zip(self.axes, sizes, strict=True)
         found = tuple(None if size is None else axis.positions(size) for axis, size in pairs)
         if any(n is not None and is_known(n) and n <= 0 for n in found):
-            raise checks.ParameterError(
-                f"`inputs` must be as large as the window, kernel size {self.kernel_size} with dilation "
-                f'{self.dilation_rate} and padding {self.padding!r}, or use padding="same". '
-                f"Received: inputs of spatial sizes {tuple(sizes)}"
-            )
+            shape = f"kernel size {self.kernel_size} with dilation {self.dilation_rate} and padding {self.padding!r}"
+            rule = f'`inputs` must be as large as the window, {shape}, or use padding="same"'
+            raise checks.ParameterError(f"{rule}. Received: inputs of spatial sizes {tuple(sizes)}")
         return found
 
 
 def window(kernel_size: Any, strides: Any, dilation_rate: Any, padding: Any, groups: Any, rank: int) -> Window:
     """Return the `Window` over `rank` axes of these arguments, each checked; a number stands for every axis."""
-    if isinstance(padding, str) and padding.lower() in ("same", "valid"):
-        padding = padding.lower()
-    else:
-        padding = _explicit_padding(padding, rank)
-    return Window(
-        checks.whole_numbers("kernel_size", kernel_size, rank),
-        checks.whole_numbers("strides", strides, rank),
-        checks.whole_numbers("dilation_rate", dilation_rate, rank),
-        padding,
-        checks.whole_number("groups", groups),
-    )
+    numbers = {"kernel_size": kernel_size, "strides": strides, "dilation_rate": dilation_rate}
+    checked = (checks.whole_numbers(name, value, rank) for name, value in numbers.items())
+    return Window(*checked, _padding(padding, rank), checks.whole_number("groups", groups))
 
 
-def _explicit_padding(value: Any, rank: int) -> tuple[tuple[int, ...], ...]:
+def _padding(value, rank):
+    if isinstance(value, str) and value.lower() in ("same", "valid"):
+        return value.lower()
     try:
         pads = tuple(checks.whole_numbers("padding", tuple(pair), 2, 0) for pair in value)
     except (TypeError, checks.ParameterError):
@@ -132,7 +124,7 @@ def check_data_format(value: Any) -> str:
     """Return `value`, or Keras's own data format where it is None."""
     if value is None:
         return keras.config.image_data_format()
-    return checks.choice("data_format", value, (*checks.DATA_FORMATS, None))
+    return checks.choice("data_format", value, ("channels_last", "channels_first", None))
 
 
 def check_input_shape(shape: Any, rank: int | None = None, of: str = "") -> None:

@@ -50,7 +50,7 @@ def find_cifar10(cache_dir: str | os.PathLike | None) -> tuple[tuple[np.ndarray,
     Raises:
         DatasetError: No source serves.
     """
-    sources: dict[str, Callable] = {"cache": lambda: _read_archive(_read_cache(cache_file(cache_dir)))}
+    sources: dict[str, Callable] = {"cache": lambda: _read_cache(cache_file(cache_dir))}
     sources["Keras's cache"] = _read_keras_cache
     urls = os.environ.get("CIFAR10_URLS", "").replace(",", " ").split() or MIRRORS
     sources |= {url: partial(_fetch, url, cache_dir, min(TIMEOUT, TIMEOUTS / len(urls))) for url in urls}
@@ -101,14 +101,13 @@ def _fetch(url, cache_dir, timeout):
             answer = error.response is not None and f"the server answered {error.response.status_code}"
             raise ConnectionError(answer or late) from error
     content = archive.getvalue()
-    if hashlib.sha256(content).hexdigest() != ARCHIVE_SHA256:
-        raise ValueError("these are not the bytes of the CIFAR-10 archive (its SHA-256 is wrong)")
+    found = _read_archive(content, "these are not the bytes of the CIFAR-10 archive")
     try:
         if not os.path.lexists(path):
             checks.write_whole(path, lambda part: part.write_bytes(content))
     except OSError as error:
         print(f"The archive is not kept in {path.parent} ({error.strerror}). The data is loaded all the same.")
-    return _read_archive(content)
+    return found
 
 
 def cache_file(cache_dir: str | os.PathLike | None) -> Path:
@@ -122,17 +121,16 @@ def cache_file(cache_dir: str | os.PathLike | None) -> Path:
 
 
 def _read_cache(path):
-    """Return our copy of the archive; a file that is damaged, or is not ours, raises and is not changed."""
+    """Read our copy of the archive; a file that is damaged, or is not ours, raises and is not changed."""
     if not os.path.lexists(path):
         raise FileNotFoundError("nothing there")
-    content = _read_file(path, MAX_ARCHIVE)
+    return _read_archive(_read_file(path, MAX_ARCHIVE), f"{path} is damaged or another file, and stays as it is")
+
+
+def _read_archive(content, problem):
+    """Read the batch files out of the archive in memory, if it is that: no member is ever written anywhere."""
     if hashlib.sha256(content).hexdigest() != ARCHIVE_SHA256:
-        raise ValueError(f"{path} is damaged or another file (its SHA-256 is wrong); it stays as it is")
-    return content
-
-
-def _read_archive(content):
-    """Read the batch files out of the archive in memory: no member is ever written anywhere."""
+        raise ValueError(f"{problem} (its SHA-256 is wrong)")
     wanted = {f"{FOLDER}/{name}": name for name in BATCH_FILES}
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as tar:
         return _assemble((wanted[m.name], tar.extractfile(m).read()) for m in tar if m.name in wanted and m.isfile())

@@ -38,9 +38,8 @@ def load_official_weights(model: keras.Model, path: str | PathLike) -> None:
     wanted = _official_weights(model)
     if found.keys() != wanted.keys():
         missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
-        raise checks.ParameterError(
-            f"`path` does not fit {model.name}: missing {missing[:3]}, left over {extra[:3]} (3 at most)."
-        )
+        problem = f"missing {missing[:3]}, left over {extra[:3]} (3 at most)"
+        raise checks.ParameterError(f"`path` does not fit {model.name}: {problem}.")
     values = {}
     for name, (weight, convert) in wanted.items():
         with contextlib.suppress(ValueError):  # of an array that has another rank
