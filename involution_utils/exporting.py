@@ -29,7 +29,7 @@ def export(model: keras.Model, path: str | os.PathLike, format: str = "onnx") ->
     Args:
         model: A built `keras.Model` with one floating-point input, whose open batch and sizes stay open.
         path: The file to write or replace, `.onnx` or `.tflite`; for `"saved_model"` a new folder.
-        format: `"onnx"`, for ONNX Runtime (needs the extra `export`); `"saved_model"`, for TensorFlow; or `"litert"`.
+        format: `"onnx"` (ONNX Runtime; needs the extra `export`), `"saved_model"` (TensorFlow) or `"litert"` (TF Lite).
 
     Returns:
         The path.

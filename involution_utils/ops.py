@@ -45,7 +45,7 @@ def involution(
 
     Args:
         inputs: floating-point tensor of shape `(batch, *spatial, C)` (or channels first).
-        kernels: floating-point tensor of shape `(batch, *new_spatial, *kernel_size, G)` in any format; G divides C.
+        kernels: floating-point `(batch, *new_spatial, *kernel_size, G)` whatever the data format; G divides C.
         strides: positive integer or one per spatial axis, the step from one position of the output to the next.
         dilation_rate: positive integer or one per spatial axis, the step between taps, whatever the strides.
         padding: `"same"` and `"valid"` as in Keras's convolutions, or a pair `(before, after)` per spatial axis.

@@ -79,7 +79,7 @@ def load_dataset(
         train_size: Number of training images to keep, the classes balanced; all by default.
         test_size: Number of test images to keep, the classes balanced; all by default.
         validation_size: Number of training images to hold out for validation, the classes balanced: the same ones
-            whatever `train_size` and `seed`, and a smaller number is part of a larger one.
+            whatever `train_size` and `seed`, fewer a part of more. The training images come from the rest.
         cache_dir: Folder of our cache; by default the operating system's folder for caches.
         seed: Fixes the drawing of `shapes` and the choice of the training and test images kept: the same seed, the
             same images. With one seed a smaller subset is part of a larger one.

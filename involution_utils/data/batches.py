@@ -40,7 +40,7 @@ class Batches(keras.utils.PyDataset):
         At index `i`, batch `i` of the present epoch: images, float32 in [0, 1] if they were uint8, and labels.
 
     Raises:
-        ParameterError: Images and labels differ in number, a number is out of its range, or no images are augmented.
+        ParameterError: Images and labels differ in number, a number is out of range, or no pictures are augmented.
     """
 
     def __init__(

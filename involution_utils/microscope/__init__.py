@@ -78,7 +78,7 @@ def show(
             AveragePooling2D, GlobalAveragePooling2D, ZeroPadding2D, Flatten, Reshape, Add, Concatenate, Identity,
             layers for training alone such as Dropout, and `Involution2D` with a `KernelGenerator` or an
             `AttentionKernelGenerator`: exactly these classes, in float32, channels last.
-        images: `(N, height, width, channels)`, of the model's size: uint8, or floating point in [0, 1], then rounded.
+        images: `(N, height, width, channels)`, of the model's size: uint8, or in [0, 1], rounded to 1/255.
         labels: N integers, the class of each image; None for an image that shows none of the classes.
         class_names: The name of each class; by default "class 0", "class 1" and so on.
         image_names: A name for each image; by default the name of its class, or its number.

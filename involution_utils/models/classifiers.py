@@ -42,7 +42,7 @@ def involution_classifier(
             the original, they start around zero, and with some seeds the network never gets going (notebook 03).
 
     Returns:
-        A `keras.Model` from (batch, *input_shape) to (batch, num_classes), not compiled, with layers "involution_1" ...
+        A `keras.Model` from (batch, *input_shape) to (batch, num_classes), with "involution_1" to "involution_3".
     """
     start = keras.initializers.Constant(1 / 9 if start_as_mean else 0)
     settings = {"reduction_ratio": 2, "span_bias_initializer": start, "name": "kernel_generator"}

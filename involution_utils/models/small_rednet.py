@@ -77,7 +77,7 @@ def small_rednet(
             channel; `"convolution"`; `"pooling"`, the mean of the window; `"identity"`, no mixing of positions.
         width: factor of all numbers of channels but the image's.
         kernel_size: size of the operator's kernels.
-        group_channels: channels that share a kernel, if they do; must divide 32, 64 and 80 times `width`.
+        group_channels: channels with one kernel ("involution", "attention", "static"); divides 32, 64, 80 x `width`.
         reduction_ratio: of the kernel generator, for "involution" and "attention".
         normalization: of the kernel generator, "batch" or "none", for "involution".
         start_as_mean: whether the kernels of "involution" start as the mean of their window, not around zero.
