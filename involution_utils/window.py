@@ -103,8 +103,8 @@ class Window(NamedTuple):
 def window(kernel_size: Any, strides: Any, dilation_rate: Any, padding: Any, groups: Any, rank: int) -> Window:
     """Return the `Window` over `rank` axes of these arguments, each checked; a number stands for every axis."""
     numbers = {"kernel_size": kernel_size, "strides": strides, "dilation_rate": dilation_rate}
-    checked = (checks.whole_numbers(name, value, rank) for name, value in numbers.items())
-    return Window(*checked, _padding(padding, rank), checks.whole_number("groups", groups))
+    sizes: Any = {name: checks.whole_numbers(name, value, rank) for name, value in numbers.items()}
+    return Window(**sizes, padding=_padding(padding, rank), groups=checks.whole_number("groups", groups))
 
 
 def _padding(value, rank):
