@@ -1,5 +1,6 @@
 """Every check takes right answers in any style, refuses wrong ones, and names what is wrong."""
 
+import functools
 import math
 import re
 import sys
@@ -60,12 +61,14 @@ def test_no_hint_is_out_of_reach(check, monkeypatch):
     """Each mistake that a check knows gets its hint: no case is too easy for it, and no hint before it takes it."""
     module, known = sys.modules[getattr(exercises, f"check_{check}").__module__], []
     judge = module.judge
-    monkeypatch.setattr(module, "judge", lambda *of, **more: known.extend(of[4].items()) or judge(*of, **more))
+    monkeypatch.setattr(module, "judge", lambda *of, **more: known.append((of[2], of[4])) or judge(*of, **more))
     verdict(check, ANSWERS[check])
     monkeypatch.undo()
-    for hint, wrongs in known:
-        for wrong in wrongs if isinstance(wrongs, tuple) else (wrongs,):
-            assert verdict(check, wrong).text == f"Not yet: {hint}"
+    for solution, mistakes in known:
+        for hint, wrongs in mistakes.items():
+            for wrong in wrongs if isinstance(wrongs, tuple) else (wrongs,):
+                answer = functools.partial(solution, **wrong) if isinstance(wrong, dict) else wrong
+                assert verdict(check, answer).text == f"Not yet: {hint}"
 
 
 @pytest.mark.parametrize("check", CHECKS)
