@@ -181,7 +181,7 @@ def test_ignored_cells_are_those_that_depend_on_data_training_or_time():
         "02_involution": 1,  # what three trained networks reached
         "03_training": 9,  # the data's source, the trainings, what they reached, their errors, their time
         "05_kernels": 7,  # the data's source, four tables of these images' kernels, a lesion and its cost
-        "06_self_attention": 1,  # its live page, to be executed anew
+        "06_self_attention": 0,
         "07_worth_it": 1,  # what the layers take here
         "08_your_own": 0,
         "09_beyond_images": 1,  # what a training reached
