@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("plain")
 @pytest.fixture(scope="module")
 def page():
     own, beyond = definitions("08_your_own"), definitions("09_beyond_images", ["operators"])
-    return definitions("03_training") | own | beyond
+    return definitions("03_training") | definitions("04_a_fair_chance") | own | beyond
 
 
 @pytest.mark.parametrize(

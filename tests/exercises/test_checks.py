@@ -158,28 +158,6 @@ def test_a_layer_without_a_call_or_a_result_is_a_stub():
         assert verdict("own_involution_layer", stub).text.startswith("Not answered yet: ")
 
 
-def test_a_fair_head_may_be_a_model_of_fixed_size_and_stays_as_it_was():
-    from exercises.training import classifier
-
-    model = classifier((32, 32))()
-    before = model.get_weights()
-    assert model.count_params() == 61_130
-    assert verdict("fair_head", model)
-    assert all(np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))
-
-
-def test_other_heads_are_told_what_they_are():
-    import keras
-
-    from exercises.training import classifier
-
-    assert "expected a Keras model" in verdict("fair_head", 3).text
-    assert "has 1" in verdict("fair_head", keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])).text
-    assert "expected 61,130 parameters, got" in verdict("fair_head", classifier(dense=65)).text
-    assert "same layers" in verdict("fair_head", classifier(relu="tanh")).text
-    assert verdict("fair_head", lambda: keras.Sequential(classifier()().layers))
-
-
 def test_a_generator_is_judged_by_what_it_should_look_at():
     from exercises.your_own import OneKernel, OwnPixel, PositionCode, WiderContext
 

@@ -1,32 +1,10 @@
-"""Answers to the exercises of the notebook, right ones and wrong ones."""
+"""Answers to the exercises of notebook 03, right ones and wrong ones."""
 
 import math
 
 import numpy as np
 
-from exercises import ANSWERS, mistake, solution
-
-
-# dense_parameters
-@solution("dense_parameters")
-def dense_parameters(height, width, channels, units):
-    for _ in range(2):
-        height, width = height // 2, width // 2
-    return height * width * channels * units + units
-
-
-for name, hint, wrong in [
-    ("no_pooling", "poolings have no effect", lambda h, w, c, n: h * w * c * n + n),
-    ("one_pooling", "there should be two", lambda h, w, c, n: (h // 2) * (w // 2) * c * n + n),
-    ("no_bias", "biases are missing", lambda h, w, c, n: (h // 4) * (w // 4) * c * n),
-    ("rows_only", "halves the height and the width", lambda h, w, c, n: (h // 4) * w * c * n + n),
-    ("columns_only", "halves the height and the width", lambda h, w, c, n: h * (w // 4) * c * n + n),
-    ("global_pooling", "global pooling", lambda h, w, c, n: c * n + n),
-    ("no_floor", "rounded wrongly", lambda h, w, c, n: h / 4 * w / 4 * c * n + n),
-    ("rounded_up", "rounded wrongly", lambda h, w, c, n: math.ceil(h / 4) * math.ceil(w / 4) * c * n + n),
-]:
-    mistake("dense_parameters", hint, name)(wrong)
-
+from exercises import mistake, right, solution
 
 # interval
 T = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447}  # by degrees of freedom
@@ -55,6 +33,11 @@ for name, hint, wrong in [
     ("normal_and_population", "two things", lambda a: around(a, 1.96 * deviation(a, 0) / math.sqrt(len(a)))),
     ("normal", "Student", lambda a: around(a, 1.96 * deviation(a) / math.sqrt(len(a)))),
     ("single_runs", "spread of single runs", lambda a: around(a, T[len(a) - 1] * deviation(a))),
+    (
+        "one_more_run",
+        "prediction interval",
+        lambda a: around(a, T[len(a) - 1] * deviation(a) * math.sqrt(1 + 1 / len(a))),
+    ),
     ("no_root", "not by its root", lambda a: around(a, T[len(a) - 1] * deviation(a) / len(a))),
     ("degrees", "degrees of freedom", lambda a: around(a, T[len(a)] * deviation(a) / math.sqrt(len(a)))),
     ("swapped", "swapped", lambda a: interval(a)[::-1]),
@@ -64,41 +47,79 @@ for name, hint, wrong in [
     mistake("interval", hint, name)(wrong)
 
 
-# fair_head
-def classifier(
-    size=(None, None), same="same", relu="relu", pool="max", pools=(1, 2), head="average", dense=64, last=10
-):
-    def build():
-        from keras import Sequential, layers
-
-        pooling = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[pool]
-        heads = {"average": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D, "flat": layers.Flatten}
-        stack = [layers.Input((*size, 3))]
-        for number, filters in ((1, 32), (2, 64), (3, 64)):
-            stack += [layers.Conv2D(filters, 3, padding=same), layers.Activation(relu)]
-            stack += [pooling(2)] if number in pools else []
-        stack += [heads[head]()]
-        stack += [layers.Dense(abs(dense), activation="relu" if dense > 0 else None)] if dense else []
-        return Sequential([*stack, layers.Dense(last) if isinstance(last, int) else layers.Dense(10, activation=last)])
-
-    return build
+# dead_chance
+@solution("dead_chance")
+def dead_chance(kernel_size, layers):
+    alive = 1.0
+    for _ in range(layers):
+        alive *= 1 - 0.5 ** (kernel_size * kernel_size)
+    return 1 - alive
 
 
-ANSWERS["fair_head"] = classifier()
+@right("dead_chance")
+def counted(kernel_size, layers):  # each layer may be the first that is all negative
+    one = 2.0 ** -(kernel_size**2)
+    return sum((1 - one) ** before * one for before in range(layers))
+
+
 for name, hint, wrong in [
-    ("flatten", "still flattens", classifier((32, 32), head="flat")),
-    ("softmax", "probabilities", classifier(last="softmax")),
-    ("global_max", "largest value, not its mean", classifier(head="max")),
-    ("no_dense", "before the logits is missing", classifier(dense=0)),
-    ("eleven_logits", "ten logits", classifier(last=11)),
-    ("valid", "lose their borders", classifier(same="valid")),
-    ("linear", "convolutions have no ReLU", classifier(relu="linear")),
-    ("average_pooling", "should take the largest", classifier(pool="average")),
-    ("third_pooling", "after the third", classifier(pools=(1, 2, 3))),
-    ("no_pooling", "there is no pooling", classifier(pools=())),
-    ("no_first_pooling", "pooling after the first", classifier(pools=(2,))),
-    ("no_second_pooling", "pooling after the second", classifier(pools=(1,))),
-    ("linear_dense", "64 has no ReLU", classifier(dense=-64)),
-    ("relu_logits", "last layer has an activation", classifier(last="relu")),
+    ("one_side", "kernel_size * kernel_size numbers", lambda k, n: 1 - (1 - 0.5**k) ** n),
+    ("two_sides", "kernel_size * kernel_size numbers", lambda k, n: 1 - (1 - 0.25**k) ** n),
+    ("sum", "counts networks twice", lambda k, n: n / 2 ** (k * k)),
+    ("all", "one is enough", lambda k, n: (0.5 ** (k * k)) ** n),
+    ("none", "that no layer is all negative", lambda k, n: (1 - 0.5 ** (k * k)) ** n),
+    ("one_in", "return the probability", lambda k, n: 1 / dead_chance(k, n)),
+    ("one_layer", "one layer's probability", lambda k, n: 0.5 ** (k * k)),
+    ("exactly_one", "exactly one layer", lambda k, n: n * 0.5 ** (k * k) * (1 - 0.5 ** (k * k)) ** (n - 1)),
+    ("nine", "got ", lambda k, n: 1 - (1 - 0.5**9) ** n),
+    ("three_layers", "got ", lambda k, n: dead_chance(k, 3)),
+    ("rounded", "got ", lambda k, n: round(dead_chance(k, n), 3) if k == 3 else dead_chance(k, n)),
 ]:
-    mistake("fair_head", hint, name)(wrong)
+    mistake("dead_chance", hint, name)(wrong)
+
+
+# confusion
+@solution("confusion")
+def confusion(labels, predictions, classes):
+    rows = [[np.mean(predictions[labels == i] == j) for j in range(classes)] for i in range(classes)]
+    return np.array(rows)
+
+
+@right("confusion")
+def crosstab(labels, predictions, classes):
+    import pandas as pd
+
+    table = pd.crosstab(labels, predictions, normalize="index")
+    return table.reindex(index=range(classes), columns=range(classes), fill_value=0)
+
+
+def counts(labels, predictions, classes):
+    return np.array([[np.sum((labels == i) & (predictions == j)) for j in range(classes)] for i in range(classes)])
+
+
+def shares(table, axis):
+    return table / table.sum(axis=axis, keepdims=True)
+
+
+def once(labels, predictions, classes):
+    table = np.zeros((classes, classes))
+    table[labels, predictions] += 1
+    return shares(table, 1)
+
+
+for name, hint, wrong in [
+    ("transposed", "rows and columns are exchanged", lambda *a: confusion(*a).T),
+    ("by_prediction", "shares are of the predictions of a class", lambda a, b, n: shares(counts(b, a, n), 1)),
+    ("counts", "these are counts", counts),
+    ("of_all", "shares of all images", lambda a, b, n: counts(a, b, n) / len(a)),
+    ("of_columns", "shares of each column", lambda *a: shares(counts(*a), 0)),
+    ("no_keepdims", "lacks `keepdims=True`", lambda *a: counts(*a) / counts(*a).sum(axis=1)),
+    ("percent", "these are percent", lambda *a: 100 * confusion(*a)),
+    ("one_each", "counts each pair once", once),
+    ("right_ones", "got ", lambda *a: np.diag(np.diag(confusion(*a)))),
+    ("errors_only", "got ", lambda a, b, n: confusion(a, b, n) - np.diag(np.diag(confusion(a, b, n)))),
+    ("seen_classes", "expected numbers", lambda a, b, n: confusion(a, b, b.max() + 1)),
+    ("symmetric", "got ", lambda *a: (confusion(*a) + confusion(*a).T) / 2),
+    ("swallowed", "expected numbers", lambda *a: confusion(*a).diagonal()),
+]:
+    mistake("confusion", hint, name)(wrong)
