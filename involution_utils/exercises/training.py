@@ -16,7 +16,10 @@ def check_interval(answer: Any) -> Verdict:
             mean.
     """
 
-    def interval(accuracies, factor=1.0):
+    def interval(accuracies):
+        return scaled_interval(accuracies, 1.0)
+
+    def scaled_interval(accuracies, factor):
         n = len(accuracies)
         half = factor * stats.t.ppf(0.975, n - 1) * np.std(accuracies, ddof=1) / np.sqrt(n)
         return np.mean(accuracies) + half * np.array((-1, 1))
@@ -25,7 +28,7 @@ def check_interval(answer: Any) -> Verdict:
         return np.diff(interval(a))[0] / 2
 
     def scaled(factor):
-        return lambda a: interval(a, factor(len(a)))
+        return lambda a: scaled_interval(a, factor(len(a)))
 
     def normal(n):
         return 1.96 / stats.t.ppf(0.975, n - 1)
@@ -50,9 +53,7 @@ def check_interval(answer: Any) -> Verdict:
     }
     cases = [([0.41, 0.48, 0.37],), ([0.6, 0.71, 0.52, 0.66],), ([0.1, 0.3, 0.22, 0.17, 0.4],)]
     cases += [([0.5, 0.42, 0.61, 0.33, 0.48, 0.57],)]
-    return judge(
-        answer, cases, lambda accuracies: interval(accuracies), "mean plus and minus t * s / sqrt(n).", mistakes
-    )
+    return judge(answer, cases, interval, "mean plus and minus t * s / sqrt(n).", mistakes)
 
 
 def check_dead_chance(answer: Any) -> Verdict:
