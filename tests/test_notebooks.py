@@ -68,6 +68,8 @@ def test_opening_and_closing(path):
     assert "parameters" in notebook.cells[1].metadata.tags
     assert all("  # " in line for line in notebook.cells[1].source.splitlines()), "a parameter without a comment"
     assert "## What you have seen" in "\n".join(cell.source for cell in notebook.cells)
+    answers = [cell for cell in code_cells(notebook) if "answer" in cell.metadata.get("tags", [])]
+    assert [bool(cell.outputs) for cell in answers] == [True], "one cell shows what a run's first page quotes"
     assert re.search(r"\]\((\d\d_\w+\.ipynb|README\.md)\)", notebook.cells[-1].source), "no link on to the next"
 
 
