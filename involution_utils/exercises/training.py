@@ -16,40 +16,35 @@ def check_interval(answer: Any) -> Verdict:
             mean.
     """
 
-    def interval(accuracies):
-        return scaled_interval(accuracies, 1.0)
+    def student(degrees):
+        return stats.t.ppf(0.975, degrees)
 
-    def scaled_interval(accuracies, factor):
+    def interval(accuracies, *, t=student, ddof=1, of_mean=lambda n: 1 / np.sqrt(n)):
         n = len(accuracies)
-        half = factor * stats.t.ppf(0.975, n - 1) * np.std(accuracies, ddof=1) / np.sqrt(n)
+        half = t(n - 1) * np.std(accuracies, ddof=ddof) * of_mean(n)
         return np.mean(accuracies) + half * np.array((-1, 1))
 
-    def half(a):
-        return np.diff(interval(a))[0] / 2
+    def half_width(accuracies):
+        return np.diff(interval(accuracies))[0] / 2
 
-    def scaled(factor):
-        return lambda a: scaled_interval(a, factor(len(a)))
-
-    def normal(n):
-        return 1.96 / stats.t.ppf(0.975, n - 1)
+    def normal(degrees):
+        return 1.96
 
     mistakes = {
-        "the standard deviation divides by n; for a sample, by n - 1.": scaled(lambda n: np.sqrt(1 - 1 / n)),
-        "1.96 holds for many runs; for so few, take Student's t.": scaled(normal),
-        "two things: 1.96 holds for many runs, and `np.std` divides by n unless told.": (
-            scaled(lambda n: normal(n) * np.sqrt(1 - 1 / n))
-        ),
-        "this is the spread of single runs; their mean's is smaller by sqrt(n).": scaled(np.sqrt),
-        "this is the prediction interval of one more run, not the interval of the mean.": scaled(
-            lambda n: np.sqrt(n + 1)
-        ),
-        "the standard deviation is divided by n, not by its root.": scaled(lambda n: 1 / np.sqrt(n)),
-        "the t value is that of one accuracy more: n accuracies leave n - 1 degrees of freedom.": (
-            scaled(lambda n: stats.t.ppf(0.975, n) / stats.t.ppf(0.975, n - 1))
-        ),
+        "the standard deviation divides by n; for a sample, by n - 1.": {"ddof": 0},
+        "1.96 holds for many runs; for so few, take Student's t.": {"t": normal},
+        "two things: 1.96 holds for many runs, and `np.std` divides by n unless told.": {"t": normal, "ddof": 0},
+        "this is the spread of single runs; their mean's is smaller by sqrt(n).": {"of_mean": lambda n: 1},
+        "this is the prediction interval of one more run, not the interval of the mean.": {
+            "of_mean": lambda n: np.sqrt(1 + 1 / n)
+        },
+        "the standard deviation is divided by n, not by its root.": {"of_mean": lambda n: 1 / n},
+        "the t value is that of one accuracy more: n accuracies leave n - 1 degrees of freedom.": {
+            "t": lambda degrees: student(degrees + 1)
+        },
         "the two ends are swapped.": lambda a: interval(a)[::-1],
-        "this is half the width; return both ends.": half,
-        "this is the mean and half the width; return both ends.": lambda a: (np.mean(a), half(a)),
+        "this is half the width; return both ends.": half_width,
+        "this is the mean and half the width; return both ends.": lambda a: (np.mean(a), half_width(a)),
     }
     cases = [([0.41, 0.48, 0.37],), ([0.6, 0.71, 0.52, 0.66],), ([0.1, 0.3, 0.22, 0.17, 0.4],)]
     cases += [([0.5, 0.42, 0.61, 0.33, 0.48, 0.57],)]
@@ -84,7 +79,7 @@ def check_dead_chance(answer: Any) -> Verdict:
         ),
     }
     cases = [(1, 1), (1, 2), (1, 3), (2, 3), (3, 3), (2, 40)]
-    return judge(answer, cases, dead_chance, "it takes one such layer.", mistakes, tolerance=1e-7)
+    return judge(answer, cases, dead_chance, "it takes one such layer.", mistakes)
 
 
 def check_confusion(answer: Any) -> Verdict:
