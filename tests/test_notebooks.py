@@ -124,7 +124,6 @@ def headed(notebook, heading):
     return next(i for i, cell in enumerate(notebook.cells) if re.search(rf"^## {heading}", cell.source, flags=re.M))
 
 
-@pytest.mark.xfail(reason="not all pages are shortened yet", strict=False)
 @each
 def test_pages_are_short(path):
     """Words of prose and lines of code, blank ones not counted; in exercises the reader writes the code."""

@@ -43,7 +43,6 @@ def test_a_deck_has_all_its_files_beside_it(decks):
     assert not any(re.search(r"(?:@import|url\()\s*[\"'(]*https?:", sheet) for sheet in styles)
 
 
-@pytest.mark.xfail(reason="the pages get their slides one by one", strict=False)
 def test_the_lectures_have_slides():
     for page in ("01_convolution", "02_involution", "03_training", "05_kernels"):
         notebook = nbformat.read(Path(__file__).parent.parent / "notebooks" / f"{page}.ipynb", as_version=4)
