@@ -94,7 +94,7 @@ def error_frontier(
     labels: tuple[str, str],
     mixtures: np.ndarray | None = None,
 ) -> Figure:
-    """Draw two errors against each other: a curve of the best that can be had, and single points beside it.
+    """Draw two errors against each other: a curve of the lowest errors in reach, and single points.
 
     Args:
         front: (N, 2), the errors along the curve.
@@ -115,7 +115,8 @@ def error_frontier(
     axis.legend(frameon=False)
     points = [f"{name} {one:.1f} and {other:.1f}" for name, (one, other) in named.items()]
     figure.set_label(
-        f"Two errors, {' against '.join(labels)}: a curve of the best that can be had, which stays away from the star "
-        f"at zero{', below a dashed line of mixtures' if mixtures is not None else ''}, and points: {listed(points)}."
+        f"Two errors, {' against '.join(labels)}: a curve of the lowest errors that a single layer can reach, well "
+        f"away from the star at zero{', below a dashed line of mixtures' if mixtures is not None else ''}, and points: "
+        f"{listed(points)}."
     )
     return figure

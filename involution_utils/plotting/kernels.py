@@ -14,8 +14,8 @@ _GROUPS = OKABE_ITO[1], OKABE_ITO[3]
 _INKS = "#7a5200", "#8a3a68"  # the groups' colors, dark enough for words
 _PIXEL, _WINDOW, _MADE = "#444444", "#d4d4d4", "#8c8c8c"  # no color of a group
 _ALT = (
-    "One pixel with four channels is reduced to two hidden numbers and spanned to eighteen, which are reshaped to two "
-    "3 by 3 kernels, one per group. Below, the windows of channels 0 and 1 are multiplied by the first kernel, and "
+    "One pixel with four channels is reduced to two hidden numbers and expanded to eighteen, which are reshaped into "
+    "two 3 by 3 kernels, one per group. Below, the windows of channels 0 and 1 are multiplied by the first kernel, and "
     "those of channels 2 and 3 by the second. Each sum is one channel of the output pixel."
 )
 
