@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 BADGE = re.compile(r"^\[!\[Open in Colab\].*$", flags=re.M)
 ARCHIVE = "involution-site.zip"
-NETWORKS, SHIPPED = ROOT / "lab" / "networks", ROOT / "involution_utils" / "assets" / "small_rednet"
+NETWORKS = ROOT / "lab" / "networks"
 SCREEN = {  # networks of the experiment `four_operators`, and their titles
     "convolution, narrow": "Convolution",
     "depthwise": "Depthwise",
@@ -72,24 +72,24 @@ def write_microscope(path):
 
 
 def write_screen(path):
-    """Write the page with the networks that the lab keeps; until it keeps an involution, with the one that ships."""
+    """Write the page with the four networks that the lab keeps."""
     from keras.saving import load_model
 
     from involution_utils import microscope, records
     from involution_utils.data.cifar10 import CIFAR10_CLASSES
 
     rows, networks = {row["name"]: row for row in records.read_rows("four_operators")}, {}
-    about = ["Trained on CIFAR-10 with this share of the test images right:"]
+    about = []
     for name, title in SCREEN.items():
-        file, row = NETWORKS / f"{title.lower().replace(' ', '_')}.keras", rows.get(name)
-        if name == "involution" and not file.exists():
-            file, row = SHIPPED.with_suffix(".keras"), json.loads(SHIPPED.with_suffix(".json").read_text())
-        if file.exists():
-            networks[title] = load_model(file)
-            budget = f"{row['train_images']:,} images, {row['epochs']} epochs"
-            about.append(f"{title} {100 * row['test_accuracy']:.0f}\u00a0% ({budget}).")
+        networks[title] = load_model(NETWORKS / f"{title.lower().replace(' ', '_')}.keras")
+        about.append(f"{title} {100 * rows[name]['test_accuracy']:.0f}\u00a0%")
+    one = rows["involution"]
+    budget = (
+        f"Trained alike, on {one['train_images']:,} images of CIFAR-10 for {one['epochs']} epochs. Test images right: "
+    )
     pictures, labels, names = microscope.pictures(), microscope.PICTURE_LABELS, microscope.PICTURE_NAMES
-    page = microscope.screen(networks, pictures, labels, CIFAR10_CLASSES, image_names=names, about=" ".join(about))
+    about = f"{budget}{', '.join(about)}."
+    page = microscope.screen(networks, pictures, labels, CIFAR10_CLASSES, image_names=names, about=about)
     page.save(path)
 
 
