@@ -84,11 +84,9 @@ def write_screen(path):
         networks[title] = load_model(NETWORKS / f"{title.lower().replace(' ', '_')}.keras")
         about.append(f"{title} {100 * rows[name]['test_accuracy']:.0f}\u00a0%")
     one = rows["involution"]
-    budget = (
-        f"Trained alike, on {one['train_images']:,} images of CIFAR-10 for {one['epochs']} epochs. Test images right: "
-    )
+    budget = f"on {one['train_images']:,} images of CIFAR-10 for {one['epochs']} epochs"
+    about = f"Trained alike and briefly, {budget}, so often wrong. Test images right: {', '.join(about)}."
     pictures, labels, names = microscope.pictures(), microscope.PICTURE_LABELS, microscope.PICTURE_NAMES
-    about = f"{budget}{', '.join(about)}."
     page = microscope.screen(networks, pictures, labels, CIFAR10_CLASSES, image_names=names, about=about)
     page.save(path)
 

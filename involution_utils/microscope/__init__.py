@@ -138,7 +138,7 @@ def screen(
     first = data["images"][0]
     titles = ", ".join(network["title"] for network in found)
     alt = f"The picture “{first['name']}”, and what these operators do at one pixel of it: {titles}."
-    return LivePage("screen", ("pictures",), f"One pixel, {len(found)} operators", data, first["values"], alt)
+    return LivePage("screen", ("pictures",), "One pixel, several operators", data, first["values"], alt)
 
 
 def _network(model: keras.Model, images: Any) -> dict[str, Any]:

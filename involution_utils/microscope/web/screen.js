@@ -44,7 +44,7 @@ const ABOUT = {
   convolution: ["one learned kernel for every pixel, mixing channels", "has learned its kernels and uses the same ones at every pixel. Each output adds up the windows of all channels, each with a kernel of its own."],
   static: ["one learned kernel per channel, for every pixel", "has learned one kernel per channel and uses it at every pixel. It never looks at what is there."],
   pixel: ["a kernel made from this very pixel", "reads the pixel, squeezes its features into a few hidden numbers, and a learned matrix turns those into a kernel for this pixel alone."],
-  attention: ["a kernel from comparing this pixel with its neighbors", "compares the pixel with each neighbor in the window. What is alike gets a large weight; all weights are positive and add up to one."],
+  attention: ["a kernel from comparing neighbors", "compares the pixel with each neighbor in the window. What is alike gets a large weight; all weights are positive and add up to one."],
 };
 const kindOf = (node) => node.generator?.kind ?? node.op;
 
