@@ -108,7 +108,6 @@ def test_bad_input_is_answered_in_a_sentence(arguments, words, model, tmp_path):
         (lambda: microscope.handwritten(GRAY, threshold=1.5), "`threshold` must be a number from 0 to 1"),
         (lambda: microscope.handwritten(GRAY * 9), "`photo` must be of shape (height, width)"),
         (lambda: microscope.handwritten(GRAY, measure=GRAY[:4]), "`measure` must be of shape (24, 24)"),
-        (lambda: microscope.handwritten(GRAY, point=(2, 0)), "`point` must be a number from 0 to 1"),
         (lambda: microscope.convolution(GRAY, {"even": np.ones((2, 2))}), "square kernels of odd size"),
         (lambda: microscope.convolution(GRAY, {}), "at least one"),
     ],
@@ -127,11 +126,11 @@ def test_the_pages_by_hand_compute_what_scipy_computes(pages, tmp_path, run_page
     expected = scipy.ndimage.correlate(photo, kernel, mode="nearest")
     np.testing.assert_allclose(np.reshape(found, GRAY.shape), expected, atol=1e-5)
 
-    page = microscope.handwritten(GRAY, 0.4, 1.2, measure=GRAY[::-1]).save(tmp_path / "page.html")
+    page = microscope.handwritten(GRAY, 0.4, measure=GRAY[::-1]).save(tmp_path / "page.html")
     code = page.read_text().split('"use strict";')[-1]
     code = code[: code.index("/** How much neighbors")].replace("const ", "var ").replace("let ", "var ")
     ruled, blurred, photo = run_page(page, [f"{code}; compute(); ruled", "blurred", "PHOTO"], scripts=3)
     photo, ruled, blurred = (np.reshape(values, GRAY.shape) for values in (photo, ruled, blurred))
-    expected = scipy.ndimage.gaussian_filter(photo.astype("float64"), 1.2, mode="nearest", radius=3)
+    expected = scipy.ndimage.gaussian_filter(photo.astype("float64"), 1.5, mode="nearest", radius=3)
     np.testing.assert_allclose(blurred, expected, atol=1e-5)
     np.testing.assert_allclose(ruled, np.where(photo[::-1] > 0.4, expected, photo), atol=1e-5)
