@@ -27,6 +27,7 @@ nb_render_markdown_format = "myst"  # which knows tables
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings name shapes and dtypes, which hints cannot
+autodoc_preserve_defaults = True  # as the source says them, so no folder of the machine that built the page
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
