@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 
 from involution_utils.checks import ParameterError
 from involution_utils.data import DatasetError
-from tools import run
+from tools import pages, run
 
 PICTURE = """
 from IPython.display import Image
@@ -209,6 +209,11 @@ def test_wrong_arguments_are_told_in_a_sentence_before_anything_starts(arguments
     assert "\n" not in str(stop.value)
 
 
+def test_an_unknown_parameter_is_refused(folder, tmp_path):
+    with pytest.raises(ParameterError, match="epoch"):
+        run.run(tmp_path / "out", {"epoch": 3}, folder)
+
+
 def test_a_folder_of_the_users_is_named_at_the_start(folder, tmp_path, monkeypatch, capsys):
     (tmp_path / "thesis.txt").write_text("years of work")
     monkeypatch.setattr(run.output, "begin", lambda _: sys.exit("here"))
@@ -238,6 +243,11 @@ def test_ctrl_c_ends_everything_in_a_sentence(tmp_path):
     assert process.returncode == 1
     assert "Traceback" not in said
     assert said.strip().splitlines()[-1].startswith("Interrupted. ")
+
+
+def test_a_log_is_told_from_what_a_cell_says():
+    said = "I think so\nINFO: read this\n2026-08-19: 3 runs\n"
+    assert pages._LOG.sub("", "INFO:tensorflow:Assets written to: /tmp/x\n" + said) == said
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
