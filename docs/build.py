@@ -79,13 +79,13 @@ def write_screen(path):
     from involution_utils.data.cifar10 import CIFAR10_CLASSES
 
     rows, networks = {row["name"]: row for row in records.read_rows("four_operators")}, {}
-    about = []
+    shares = []
     for name, title in SCREEN.items():
         networks[title] = load_model(NETWORKS / f"{title.lower().replace(' ', '_')}.keras")
-        about.append(f"{title} {100 * rows[name]['test_accuracy']:.0f}\u00a0%")
+        shares.append(f"{title} {100 * rows[name]['test_accuracy']:.0f}\u00a0%")
     one = rows["involution"]
     budget = f"on {one['train_images']:,} images of CIFAR-10 for {one['epochs']} epochs"
-    about = f"Trained alike and briefly, {budget}, so often wrong. Test images right: {', '.join(about)}."
+    about = f"Trained alike and briefly, {budget}, so often wrong. Test images right: {', '.join(shares)}."
     pictures, labels, names = microscope.pictures(), microscope.PICTURE_LABELS, microscope.PICTURE_NAMES
     page = microscope.screen(networks, pictures, labels, CIFAR10_CLASSES, image_names=names, about=about)
     page.save(path)

@@ -31,7 +31,7 @@ _ALL_IMAGES = partial(_none_or, "all images")
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "dataset": partial(checks.choice, allowed=checks.DATASETS),
     "epochs": _none_or("the data set's default", checks.whole_number),
-    **dict.fromkeys(("live_epochs", "label_epochs", "signal_epochs"), checks.whole_number),
+    **dict.fromkeys(("label_epochs", "signal_epochs"), checks.whole_number),
     "label_size": partial(checks.whole_number, most=10_000),
     "signal_size": partial(checks.whole_number, most=1000),
     "batch_size": partial(checks.whole_number, most=50_000),

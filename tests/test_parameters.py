@@ -53,7 +53,7 @@ def run_cells(monkeypatch):
     [
         ("dataset", "imagenet", '"auto", "cifar10" or "shapes"'),
         ("epochs", 0, "None (the data set's default) or a whole number of at least 1"),
-        ("live_epochs", None, "a whole number of at least 1"),
+        ("label_epochs", None, "a whole number of at least 1"),
         ("batch_size", True, "a whole number from 1 to 50,000"),
         ("train_size", 60_000, "None (all images) or a whole number from 10 to 50,000"),
         ("label_size", np.array([3, 3]), "a whole number from 1 to 10,000"),

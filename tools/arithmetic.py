@@ -15,7 +15,7 @@ import papermill
 import psutil
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-EPOCHS = ("epochs", "live_epochs", "label_epochs", "signal_epochs")
+EPOCHS = ("epochs", "label_epochs", "signal_epochs")
 # Sizes that batches divide: each other shape of a batch is compiled anew.
 SIZES = {"train_size": 200, "test_size": 100, "batch_size": 100, "label_size": 32, "signal_size": 64}
 REDUCED = {"dataset": "shapes", **SIZES, **dict.fromkeys(EPOCHS, 1)}

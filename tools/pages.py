@@ -54,8 +54,8 @@ def write(folder: Path, sources: Sequence[Path], results: Mapping[str, Any]) -> 
         source.mkdir()
         shutil.copy(GLOSSARY, source)
         shutil.copy(GLOSSARY, folder)  # for links in a notebook that is opened in JupyterLab
-        others = {record["dataset"] for record in networks(folder).values()} - {"cifar10"}
-        rows = []
+        trained, rows = networks(folder), []
+        others = {record["dataset"] for record in trained.values()} - {"cifar10"}
         for path in sources:
             stored = nbformat.read(path, as_version=4)
             executed = _for_a_page(nbformat.read(folder / path.name, as_version=4))
@@ -67,7 +67,7 @@ def write(folder: Path, sources: Sequence[Path], results: Mapping[str, Any]) -> 
         if _write_microscope(folder, results):
             (source / "the_microscope.md").write_text(_MICROSCOPE, encoding="utf-8")
             entries.append("the_microscope")
-        (source / "index.md").write_text(_index(folder, rows, results, entries), encoding="utf-8")
+        (source / "index.md").write_text(_index(folder, rows, trained, results, entries), encoding="utf-8")
         if build.sphinx(source, made):
             raise OSError("Sphinx could not make the pages of the run")
         shutil.copytree(made, folder, dirs_exist_ok=True)
@@ -160,7 +160,9 @@ def networks(folder: Path) -> dict[str, dict[str, Any]]:
     return {name: record for name, record in found.items() if isinstance(record, dict) and known <= record.keys()}
 
 
-def _index(folder: Path, rows: Sequence[str], results: Mapping[str, Any], entries: Sequence[str]) -> str:
+def _index(
+    folder: Path, rows: Sequence[str], trained: Mapping[str, Any], results: Mapping[str, Any], entries: Sequence[str]
+) -> str:
     chosen = ", ".join(f"`{name}={value!r}`" for name, value in results["parameters"].items())
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     lines = [
@@ -169,11 +171,10 @@ def _index(folder: Path, rows: Sequence[str], results: Mapping[str, Any], entrie
         f"{results['processor']}. Versions: {versions}.\n",
         *rows,
     ]
-    found = networks(folder)
-    if found:
+    if trained:
         lines.append("\n## What was trained\n\n| network | test accuracy | images | epochs | seconds |")
         lines.append("|---|---|---|---|---|")
-    for name, record in found.items():
+    for name, record in trained.items():
         model = f'<a href="{name}.keras">{name}</a>' if (folder / f"{name}.keras").exists() else name
         images = f"{record['train_images']:,} of {record['dataset']}"
         seconds = round(sum(record["history"].get("seconds", [])))

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from involution_utils.analysis import parts
 from involution_utils.exercises.judge import Verdict, attempt, judge, raised, verdict
-from involution_utils.exercises.network import close, input_size, parts, received, run, weights_of
+from involution_utils.exercises.network import close, input_size, received, run, weights_of
 from involution_utils.layers import Involution2D
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from involution_utils.analysis import parts as parts
 from involution_utils.exercises.judge import Verdict, attempt, is_stub, numbers, raised, show, unanswered, verdict
 
 
