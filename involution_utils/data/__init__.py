@@ -13,7 +13,7 @@ from involution_utils.checks import ParameterError
 from involution_utils.data import cifar10
 from involution_utils.data.batches import Batches, scaled
 from involution_utils.data.cifar10 import CIFAR10_CLASSES, DatasetError
-from involution_utils.data.shapes import SHAPES_CLASSES, SHAPES_TEST, SHAPES_TRAIN, draw_shapes
+from involution_utils.data.shapes import SHAPES_CLASSES, SHAPES_TRAIN, draw_shapes
 
 __all__ = ["CIFAR10_CLASSES", "DEFAULT_EPOCHS", "SHAPES_CLASSES", "Batches", "DatasetError", "ImageDataset"]
 __all__ += ["ParameterError", "load_dataset", "scaled"]
@@ -70,14 +70,15 @@ def load_dataset(
 
     CIFAR-10 is read from the folder that the environment variable `CIFAR10_DIR` names. Without it, it is taken from the
     first of these that serves: our cache, Keras's cache, mirrors on the internet (`CIFAR10_URLS` names others;
-    `file://` works too). `shapes` is drawn in a few seconds: 10,000 training and 2,000 test images.
+    `file://` works too). `shapes` is drawn in a second: 4,000 training and 1,000 test images.
 
     Args:
         name: `"cifar10"`; `"shapes"`; or `"auto"`: CIFAR-10 and, where it cannot be had, `shapes`, which is announced.
-        train_size: Number of training images to keep, the classes balanced; all by default.
-        test_size: Number of test images to keep, the classes balanced; all by default.
+        train_size: Number of training images to keep, the classes balanced; all by default, and if there are fewer.
+        test_size: Number of test images to keep, likewise.
         validation_size: Number of training images to hold out for validation, the classes balanced: the same ones
-            whatever `train_size` and `seed`, fewer a part of more. The training images come from the rest.
+            whatever `train_size` and `seed`, fewer a part of more; of `shapes` at most half. The training images come
+            from the rest.
         cache_dir: Folder of our cache; by default the operating system's folder for caches.
         seed: Fixes the drawing of `shapes` and the choice of the training and test images kept: the same seed, the
             same images. With one seed a smaller subset is part of a larger one.
@@ -87,14 +88,14 @@ def load_dataset(
 
     Raises:
         ParameterError: An argument is wrong (a ValueError): an unknown `name`, or a size that is not a whole number
-            between 10 (one image per class) and the number of images there are.
+            between 10 (one image per class) and CIFAR-10's number of images.
         DatasetError: `"cifar10"` cannot be had.
     """
     checks.choice("name", name, checks.DATASETS)
     seed = checks.seed(seed)
     if not isinstance(cache_dir, str | PathLike | None):
         raise checks.error("cache_dir", "the name of a folder", cache_dir)
-    most, most_test = (SHAPES_TRAIN, SHAPES_TEST) if name == "shapes" else (5 * cifar10.BATCH_ROWS, cifar10.BATCH_ROWS)
+    most, most_test = 5 * cifar10.BATCH_ROWS, cifar10.BATCH_ROWS
     checks.whole_number("validation_size", validation_size, CLASSES if validation_size else 0, most - CLASSES)
     if train_size is not None:
         checks.whole_number("train_size", train_size, CLASSES, most - validation_size)
@@ -108,7 +109,8 @@ def load_dataset(
             if name == "cifar10":
                 raise
             print(f"{error}\nUsing the drawn data set shapes in place of CIFAR-10.")
-            validation_size = min(validation_size, SHAPES_TRAIN // 2)  # and some are left to train on
+    if not found:
+        validation_size = min(validation_size, SHAPES_TRAIN // 2)  # and some are left to train on
     name, class_names = ("cifar10", CIFAR10_CLASSES) if found else ("shapes", SHAPES_CLASSES)
     (x, y, x_test, y_test), pixels, source = found or (draw_shapes(seed), None, "drawn by involution_utils")
     held_out = _balanced(y, _classes_in_order(y, SPLIT_SEED), validation_size)
