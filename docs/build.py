@@ -68,7 +68,7 @@ def write_microscope(path):
     from involution_utils.data.cifar10 import CIFAR10_CLASSES
 
     network, names, labels = load_pretrained("small_rednet"), microscope.PICTURE_NAMES, microscope.PICTURE_LABELS
-    microscope.page(network, microscope.pictures(), path, labels, CIFAR10_CLASSES, image_names=names)
+    microscope.show(network, microscope.pictures(), labels, CIFAR10_CLASSES, image_names=names).save(path)
 
 
 def write_screen(path):

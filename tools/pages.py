@@ -146,7 +146,7 @@ def _write_microscope(folder: Path, results: Mapping[str, Any]) -> bool:
     data = load_dataset(results[NETWORK]["dataset"], train_size=10, test_size=12)
     title = "The involution network of this run"
     network = keras.saving.load_model(path)
-    microscope.page(network, data.x_test, folder / "microscope.html", data.y_test, data.class_names, title=title)
+    microscope.show(network, data.x_test, data.y_test, data.class_names, title=title).save(folder / "microscope.html")
     return True
 
 

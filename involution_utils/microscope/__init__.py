@@ -1,17 +1,15 @@
 """The kernel microscope: a trained network, alive in a page; and three smaller pages that share its code.
 
-    microscope.page(model, images, "microscope.html", labels, class_names)   # one file, complete in itself
-    microscope.show(model, images, labels, class_names)                      # the same in a notebook's output
+    microscope.show(model, images, labels, class_names)                           # in a notebook's output
+    microscope.show(model, images, labels, class_names).save("microscope.html")   # one file, complete in itself
 
 Each page is one HTML file that needs nothing else: no network, no server, no `eval`.
 """
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -24,7 +22,7 @@ from involution_utils.execution import plain_operations
 from involution_utils.microscope.graph import translate
 from involution_utils.microscope.page import LivePage, pixels
 
-__all__ = ["PICTURE_LABELS", "PICTURE_NAMES", "convolution", "handwritten", "page", "pictures", "screen", "show"]
+__all__ = ["PICTURE_LABELS", "PICTURE_NAMES", "convolution", "handwritten", "pictures", "screen", "show"]
 
 PICTURE_NAMES = (
     *("boat", "cat", "walking cat", "airplane", "space shuttle"),
@@ -32,29 +30,6 @@ PICTURE_NAMES = (
 )
 PICTURE_LABELS = (8, 3, 3, 0, None, None, None, None, None, None)  # their classes of CIFAR-10, where they have one
 _CHECKED = 2  # images whose logits, as Keras computes them, the page compares with its own
-
-
-def page(model: keras.Model, images: np.ndarray, path: str | os.PathLike, *arguments: Any, **settings: Any) -> Path:
-    """Write the kernel microscope of `model` to one HTML file that needs neither a network nor a server.
-
-    In the page, `globalThis.involution.forward(pixels)` takes a `Float32Array` of height * width * channels numbers in
-    [0, 1] and returns `{logits, kernels: {layer name: Float32Array}}`, the kernels flattened from
-    `(H', W', K_h, K_w, G)`.
-
-    Args:
-        model: As in `show`.
-        images: As in `show`.
-        path: The file to write, which ends in `.html`.
-        *arguments: Further arguments of `show`.
-        **settings: Further arguments of `show`, by name.
-
-    Returns:
-        The path of the file.
-
-    Raises:
-        ParameterError: If an argument is of another form, or the model has a layer that the page does not know.
-    """
-    return show(model, images, *arguments, **settings).save(path)
 
 
 def show(
@@ -66,10 +41,12 @@ def show(
     image_names: Sequence[str] | None = None,
     title: str = "Kernel microscope",
 ) -> LivePage:
-    """Make the kernel microscope of `model` for a notebook's output.
+    """Make the kernel microscope of `model`, for a notebook's output or a file.
 
     The output is the page in a frame; where scripts do not run, it is the first image, with a text. The page computes
     in JavaScript, compares that with Keras's logits for the first images when it opens, and says so if they differ.
+    In it, `globalThis.involution.forward(pixels)` takes a `Float32Array` of height * width * channels numbers in [0, 1]
+    and returns `{logits, kernels: {layer name: Float32Array}}`, the kernels flattened from `(H', W', K_h, K_w, G)`.
 
     Args:
         model: A trained functional or sequential model from images `(batch, height, width, 1 or 3)` of known size, with

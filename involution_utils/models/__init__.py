@@ -1,6 +1,5 @@
 """The networks: the original experiment's classifiers, RedNet, a small RedNet with an exchangeable operator."""
 
-from involution_utils.models import kernel_generators  # noqa: F401
 from involution_utils.models.checkpoints import PRETRAINED, load_official_weights, load_pretrained, load_trained
 from involution_utils.models.classifiers import conv_classifier, involution_classifier, repaired_involution_classifier
 from involution_utils.models.rednet import rednet

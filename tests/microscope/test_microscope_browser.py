@@ -28,13 +28,12 @@ def pages(model, randomized, tmp_path_factory):
     """The files of all pages, by name."""
     folder = tmp_path_factory.mktemp("pages")
     settings = {"class_names": CLASSES, "labels": microscope.PICTURE_LABELS}
-    microscope.page(model, microscope.pictures(), folder / "microscope.html", **settings)
-    microscope.page(
-        randomized(iu.involution_classifier()), microscope.pictures(), folder / "involution_classifier.html"
-    )
+    microscope.show(model, microscope.pictures(), **settings).save(folder / "microscope.html")
+    original = randomized(iu.involution_classifier())
+    microscope.show(original, microscope.pictures()).save(folder / "involution_classifier.html")
     for operator in ("attention", "static"):
         other = randomized(iu.small_rednet(operator=operator))
-        microscope.page(other, microscope.pictures()[:2], folder / f"{operator}.html")
+        microscope.show(other, microscope.pictures()[:2]).save(folder / f"{operator}.html")
     microscope.convolution(PHOTO, KERNELS).save(folder / "convolution.html")
     microscope.handwritten(PHOTO).save(folder / "handwritten.html")
     return {path.stem: path for path in folder.iterdir()}

@@ -84,7 +84,7 @@ def made(randomized, tmp_path_factory):
     def made(name):
         model = randomized(MODELS[name]())
         images = np.random.default_rng(0).integers(0, 256, (3, *model.input_shape[1:])).astype("uint8")
-        page = microscope.page(model, images, tmp_path_factory.mktemp("pages") / "page.html")
+        page = microscope.show(model, images).save(tmp_path_factory.mktemp("pages") / "page.html")
         return model, images.astype("float32") / 255, page
 
     return made

@@ -93,12 +93,16 @@ def test_text_of_the_readers_cannot_end_an_element(model):
         ({"labels": [0, 3]}, "`labels` must be a whole number from 0 to 2"),
         ({"class_names": ["a", "b"]}, "`class_names` must be one per class, 3 of them"),
         ({"image_names": ["a"]}, "`image_names` must be one per image, 2 of them"),
-        ({"path": "page.txt"}, "`path` must be the name of a file that ends in .html"),
     ],
 )
-def test_bad_input_is_answered_in_a_sentence(arguments, words, model, tmp_path):
+def test_bad_input_is_answered_in_a_sentence(arguments, words, model):
     with pytest.raises(ParameterError, match=re.escape(words)):
-        microscope.page(**{"model": model, "images": IMAGES, "path": tmp_path / "page.html"} | arguments)
+        microscope.show(**{"model": model, "images": IMAGES} | arguments)
+
+
+def test_a_page_is_saved_under_the_name_of_a_page_alone(model, tmp_path):
+    with pytest.raises(ParameterError, match="`path` must be the name of a file that ends in"):
+        microscope.show(model, IMAGES).save(tmp_path / "page.txt")
     assert not list(tmp_path.iterdir())
 
 
