@@ -13,7 +13,7 @@ PYTEST := $(PY) -m pytest --numprocesses "$$JOBS" --dist worksteal
 BACKENDS := tests/test_ops.py tests/test_layers.py tests/test_generators.py  # what every backend must pass
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-all test-torch test-arithmetic lint bench site slides text lock links
+.PHONY: help lab run test test-all test-torch test-arithmetic lint bench site slides text lock
 
 # A misspelt variable, as in `make run EPOCH=3`, would otherwise be ignored.
 KNOWN := PYTHON DATASET EPOCHS SEED OUT JOBS OPTIONS NOTEBOOKS
@@ -89,9 +89,6 @@ lock: .venv/ready-dev  ## both locks from pyproject.toml; what is locked stays (
 
 LOCK = $(PY) -m uv pip compile pyproject.toml --group build $(OPTIONS) --generate-hashes --no-emit-index-url \
 	--universal --python-version 3.11 --no-header --quiet
-
-links: .venv/ready  ## carry the repository's address from pyproject.toml into badges and set-up cells
-	$(PY) -m tools.links
 
 .venv/ready: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f"Python 3.11, 3.12 or 3.13 is needed, this is {v[0]}.{v[1]}; name another: make PYTHON=python3.12")'

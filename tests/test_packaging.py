@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import involution_utils
-from tools import arithmetic, links
+from tools import arithmetic
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -121,17 +121,12 @@ def test_the_version_stands_in_one_place():
     assert f"\nrepository-code: {PROJECT['urls']['Repository']}\n" in citation
 
 
-def test_links_and_set_up_cells_carry_the_one_address(tmp_path):
-    for name in ("pyproject.toml", "README.md", "notebooks"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, tmp_path / name)
-    assert links.rewrite(tmp_path) == [], "run make links"
-    project, readme = tmp_path / "pyproject.toml", tmp_path / "README.md"
-    old = PROJECT["urls"]["Repository"].removeprefix("https://github.com/")
-    project.write_text(project.read_text().replace(old, "new/home"))
-    assert "README.md" in links.rewrite(tmp_path)
-    assert old.partition("/")[0] not in readme.read_text()
-    assert links.rewrite(tmp_path) == []
+def test_badges_links_and_set_up_cells_carry_the_one_address():
+    home = PROJECT["urls"]["Repository"].removeprefix("https://github.com/")
+    of_ours = r"(?:colab\.research\.google\.com/github/|git\+https://github\.com/)([\w.-]+/[\w.-]+)"
+    of_ours += r"|https://github\.com/([\w.-]+/[\w.-]+)/(?:discussions|issues|releases|blob/main/lab)\b"
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "notebooks").glob("*.ipynb")):
+        assert {"".join(found) for found in re.findall(of_ours, path.read_text())} <= {home}, path.name
 
 
 @pytest.fixture(scope="module")

@@ -104,7 +104,7 @@ def test_a_broken_mirror_is_named_and_the_next_one_serves(load, server, cache, m
 def test_where_shapes_stand_in_some_images_are_left_to_train_on(load, dead, monkeypatch):
     monkeypatch.setattr(cifar10, "BATCH_ROWS", 10_000)
     dataset = load(dead, name="auto", validation_size=20_000)
-    assert (dataset.name, len(dataset.x_train), len(dataset.x_validation)) == ("shapes", 5_000, 5_000)
+    assert (dataset.name, len(dataset.x_train), len(dataset.x_validation)) == ("shapes", 1_000, 1_000)
 
 
 def test_auto_ends_with_shapes_and_says_why_before_long(load, dead, server, monkeypatch, capsys):

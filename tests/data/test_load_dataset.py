@@ -12,11 +12,11 @@ from involution_utils.data import load_dataset
     ("options", "words"),
     [
         ({"name": "mnist"}, "name.*'mnist'"),
-        ({"train_size": 50_001}, "train_size=50001"),
+        ({"train_size": 301}, "train_size=301"),
         ({"test_size": "100"}, "test_size='100'"),
         ({"seed": 2**32}, "`seed` must be a whole number from 0 to 4,294,967,295"),
-        ({"validation_size": 9}, "`validation_size` must be a whole number from 10 to 49,990.*=9"),
-        ({"validation_size": 1_000, "train_size": 49_001}, "`train_size` .* from 10 to 49,000"),
+        ({"validation_size": 9}, "`validation_size` must be a whole number from 10 to 290.*=9"),
+        ({"validation_size": 100, "train_size": 201}, "`train_size` .* from 10 to 200"),
         ({"cache_dir": 3, "name": "cifar10"}, "`cache_dir` must be the name of a folder. Received: cache_dir=3"),
     ],
 )
