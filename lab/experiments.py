@@ -88,9 +88,9 @@ def _factorial_others(results):
 
 
 def _four_operators(results):
-    rates = {"convolution, narrow": 0.01, "depthwise": 0.01, "involution": 0.01, "attention": 0.005}
-    more = {"validation_images": 5_000}
-    return [_run("four_operators", n, 220, _augmented(rate), SMALL_BUDGET, **more) for n, rate in rates.items()]
+    rates = {"involution": 0.01, "depthwise": 0.01, "convolution, narrow": 0.01, "attention": 0.005}
+    budget = {"train_images": 20_000, "validation_images": 5_000, "epochs": 8}
+    return [_run("four_operators", n, 220, _augmented(rate), budget) for n, rate in rates.items()]
 
 
 def _fair_chance_tuning(results):
@@ -145,7 +145,7 @@ EXPERIMENTS = {
         Experiment("factorial_tuning", "learning rates of the factorial at full budget", _factorial_tuning),
         Experiment("factorial", "static or generated, shared or per channel, 20 epochs", _factorial),
         Experiment("factorial_others", "two more networks by the recipe of the factorial", _factorial_others),
-        Experiment("four_operators", "four networks for one screen, 10,000 images, 5 epochs", _four_operators),
+        Experiment("four_operators", "four networks for one screen, 20,000 images, 8 epochs", _four_operators),
         Experiment("fair_chance_tuning", "learning rates of the four networks of a fair chance", _fair_chance_tuning),
         Experiment("fair_chance", "CNN and INN, each with its control, by two recipes", _fair_chance),
         Experiment("labels_tuning", "learning rates of the labels for every pixel", _labels_tuning),
