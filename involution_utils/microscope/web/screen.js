@@ -41,9 +41,9 @@ function chosenChannels(network) {
 // ------------------------------------------------------------------------------------------------------------ drawing
 
 const ABOUT = {
-  convolution: ["one learned kernel for every pixel, mixing channels", "has learned its kernels and uses the same ones at every pixel. Each output adds up the windows of all channels, each with a kernel of its own."],
-  static: ["one learned kernel per channel, for every pixel", "has learned one kernel per channel and uses it at every pixel. It never looks at what is there."],
-  pixel: ["a kernel made from this very pixel", "reads the pixel, squeezes its features into a few hidden numbers, and a learned matrix turns those into a kernel for this pixel alone."],
+  convolution: ["one learned kernel, mixing channels", "has learned its kernels and uses the same ones at every pixel. Each output adds up the windows of all channels, each with a kernel of its own."],
+  static: ["one learned kernel per channel", "has learned one kernel per channel and uses it at every pixel. It never looks at what is there."],
+  pixel: ["a kernel made from this pixel", "reads the pixel, squeezes its features into a few hidden numbers, and a learned matrix turns those into a kernel for this pixel alone."],
   attention: ["a kernel from comparing neighbors", "compares the pixel with each neighbor in the window. What is alike gets a large weight; all weights are positive and add up to one."],
 };
 const kindOf = (node) => node.generator?.kind ?? node.op;
@@ -68,19 +68,20 @@ function drawPath(network, parts, index) {
   const values = seen.outputs[node.name].data, cell = position[0] * node.shape[1] + position[1], total = values[cell * node.shape[2] + output];
   const made = node.generator, hidden = made ? Array.from(seen.hidden[node.name].subarray(cell * made.hidden).subarray(0, made.hidden)) : [];
   parts.hidden.hidden = !made;
-  parts.none.textContent = made ? "" : "none: it is learned";
+  parts.none.textContent = made ? "" : "none: the kernel is fixed";
   if (made) fillGrid(parts.hidden, hidden, 4, greatest(seen.hidden[node.name]), { numbers: false, label: `${network.title}: ${hidden.length} hidden numbers, ${hidden.map(short).join(", ")}` });
   const center = kernel[Math.floor(kernel.length / 2)];
   fillGrid(parts.kernel, kernel, node.size[1], greatest(ownKernels(node) ? seen.kernels[node.name] : kernel), { numbers: false, label: `${network.title}: kernel, center ${short(center)}, sum ${short(kernel.reduce((a, b) => a + b, 0))}` });
   fillGrid(parts.window, window, node.size[1], greatest(inputOf(seen, node).data), { numbers: false, label: `${network.title}: window of feature ${channel + 1}` });
   const inputs = channelsOf(seen, node, group)[1];
-  parts.sum.replaceChildren(short(total), ...(node.op === "convolution" ? [build("small", {}, `of ${inputs} channels`)] : []));
+  parts.sum.replaceChildren(short(total).replace(/^(−?)\./, "$10."), ...(node.op === "convolution" ? [build("small", {}, `over ${inputs} channels`)] : []));
   const map = Array.from({ length: node.shape[0] * node.shape[1] }, (_, i) => values[i * node.shape[2] + output]), most = greatest(map);
   paint(parts.canvas, map, node.shape[1], (value) => diverging(value / (most || 1)));
   parts.canvas.setAttribute("aria-label", `${network.title}: the output at all ${node.shape[0]} × ${node.shape[1]} pixels, from ${short(Math.min(...map))} to ${short(Math.max(...map))}`);
   parts.mark.setAttribute("viewBox", `0 0 ${node.shape[1]} ${node.shape[0]}`);
   parts.mark.replaceChildren(build("rect", { class: "window", x: position[1], y: position[0], width: 1, height: 1 }));
-  parts.top.textContent = answer(network, seen);
+  const { label } = images[state.picture], right = best(network, seen)[0] === label;
+  parts.top.textContent = answer(network, seen) + (label >= 0 ? `, ${right ? "right" : "wrong"}` : "");
   parts.bar.style.width = percent(best(network, seen)[1]).replace("< ", "").replace(" ", "");
   const { trained } = runs[index];
   parts.was.textContent = !state.same ? "" : seen === trained ? "unchanged: it was the same already" : `before: ${answer(network, trained)}`;
@@ -126,12 +127,12 @@ function story() {
     `One pixel, the same for all networks. At this layer each of them sees the picture as ${shape[0]} × ${shape[1]} pixels, and a pixel is no longer a color but a list of features that it has computed. The frame is the 5 × 5 window around it.`,
     `${hidden("pixel") ? `Involution squeezes the pixel's features into ${hidden("pixel")} hidden numbers. ` : ""}${hidden("attention") ? `Attention makes ${hidden("attention")}, its query. ` : ""}For ${stay} there are none: the kernel was learned and does not ask what the pixel is.`,
     `${hidden("pixel") ? "Involution turns its hidden numbers into a kernel for this pixel alone. " : ""}${hidden("attention") ? "Attention compares its query with each neighbor. " : ""}Move the pixel, and the kernels of ${follow} change. Those of ${stay} stay, wherever you are.`,
-    "Each weight multiplies the feature under it, and the products add up to one number: the output here. (A convolution also adds up its channels.) Doing that at every pixel gives the map on the right; after more such layers, the network says what it sees.",
+    "Each weight multiplies the feature under it, and the products add up to one number: the output here. (A convolution also adds up its channels.) Doing that at every pixel gives the map on the right; after more such layers, the network guesses what the picture shows.",
   ];
   if (state.step) return steps[state.step];
   if (state.same) return `Now all pixels share one kernel, the mean of those that were made, in all layers of ${follow}. What the answers lose is what it was worth to have a kernel for each place. ${capital(stay)} never had more than one.`;
   if (state.operator !== null) return `${networks[state.operator].title} ${ABOUT[kindOf(nodeOf(networks[state.operator]))][1]}`;
-  return `${COUNT} small networks look at the same pixel. Move over the picture: the kernels of ${stay} stay, those of ${follow} follow you.`;
+  return `${COUNT} small networks, one pixel. Move over the picture: the kernels of ${stay} stay the same, those of ${follow} change with the pixel.`;
 }
 
 // ----------------------------------------------------------------------------------------------------------- the hand
