@@ -16,35 +16,17 @@ def check_interval(answer: Any) -> Verdict:
             mean.
     """
 
-    def student(degrees):
-        return stats.t.ppf(0.975, degrees)
-
-    def interval(accuracies, *, t=student, ddof=1, of_mean=lambda n: 1 / np.sqrt(n)):
+    def interval(accuracies, *, t=None, ddof=1, root=np.sqrt):
         n = len(accuracies)
-        half = t(n - 1) * np.std(accuracies, ddof=ddof) * of_mean(n)
+        half = (t or stats.t.ppf(0.975, n - 1)) * np.std(accuracies, ddof=ddof) / root(n)
         return np.mean(accuracies) + half * np.array((-1, 1))
-
-    def half_width(accuracies):
-        return np.diff(interval(accuracies))[0] / 2
-
-    def normal(degrees):
-        return 1.96
 
     mistakes = {
         "the standard deviation divides by n; for a sample, by n - 1.": {"ddof": 0},
-        "1.96 holds for many runs; for so few, take Student's t.": {"t": normal},
-        "two things: 1.96 holds for many runs, and `np.std` divides by n unless told.": {"t": normal, "ddof": 0},
-        "this is the spread of single runs; their mean's is smaller by sqrt(n).": {"of_mean": lambda n: 1},
-        "this is the prediction interval of one more run, not the interval of the mean.": {
-            "of_mean": lambda n: np.sqrt(1 + 1 / n)
-        },
-        "the standard deviation is divided by n, not by its root.": {"of_mean": lambda n: 1 / n},
-        "the t value is that of one accuracy more: n accuracies leave n - 1 degrees of freedom.": {
-            "t": lambda degrees: student(degrees + 1)
-        },
-        "the two ends are swapped.": lambda a: interval(a)[::-1],
-        "this is half the width; return both ends.": half_width,
-        "this is the mean and half the width; return both ends.": lambda a: (np.mean(a), half_width(a)),
+        "1.96 holds for many runs; for so few, take Student's t.": {"t": 1.96},
+        "two things: 1.96 holds for many runs, and `np.std` divides by n unless told.": {"t": 1.96, "ddof": 0},
+        "this is the spread of single runs; their mean's is smaller by sqrt(n).": {"root": lambda n: 1},
+        "the standard deviation is divided by n, not by its root.": {"root": lambda n: n},
     }
     cases = [([0.41, 0.48, 0.37],), ([0.6, 0.71, 0.52, 0.66],), ([0.1, 0.3, 0.22, 0.17, 0.4],)]
     cases += [([0.5, 0.42, 0.61, 0.33, 0.48, 0.57],)]
@@ -70,13 +52,7 @@ def check_dead_chance(answer: Any) -> Verdict:
         "this counts networks twice in which two layers are all negative.": lambda k, n: n * 0.5 ** (k * k),
         "this is the probability that all layers are all negative; one is enough.": lambda k, n: 0.5 ** (k * k * n),
         "this is the probability that no layer is all negative.": lambda k, n: (1 - 0.5 ** (k * k)) ** n,
-        "this is the number of networks that it takes to meet one; return the probability.": (
-            lambda k, n: 1 / (1 - (1 - 0.5 ** (k * k)) ** n)
-        ),
         "this is one layer's probability; there are several layers.": lambda k, n: 0.5 ** (k * k),
-        "this is exactly one layer; two would be as deadly.": (
-            lambda k, n: n * 0.5 ** (k * k) * (1 - 0.5 ** (k * k)) ** (n - 1)
-        ),
     }
     cases = [(1, 1), (1, 2), (1, 3), (2, 3), (3, 3), (2, 40)]
     return judge(answer, cases, dead_chance, "it takes one such layer.", mistakes)
@@ -106,18 +82,10 @@ def check_confusion(answer: Any) -> Verdict:
 
     mistakes = {
         "rows and columns are exchanged: a row is what the image shows.": lambda *a: confusion(*a).T,
-        "shares are of the predictions of a class; take them of the images of a class.": (
-            lambda labels, predictions, classes: confusion(predictions, labels, classes)
-        ),
         "these are counts; divide each row by its sum.": counts,
-        "these are shares of all images; divide each row by its own sum.": lambda *a: counts(*a) / len(a[0]),
-        "these are shares of each column; divide each row by its sum.": (
-            lambda *a: counts(*a) / counts(*a).sum(axis=0)
-        ),
         "each column is divided by the sum of a row: sum(axis=1) lacks `keepdims=True`.": (
             lambda *a: counts(*a) / counts(*a).sum(axis=1)
         ),
-        "these are percent; return shares.": lambda *a: 100 * confusion(*a),
         "with an array of indices, `+=` counts each pair once; `np.add.at` counts all.": overwritten,
     }
     rng = np.random.default_rng(8)

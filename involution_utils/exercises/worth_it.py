@@ -18,12 +18,10 @@ def check_operator_parameters(answer: Any) -> Verdict:
             `KernelGenerator(use_bias=False)` with batch normalization.
     """
 
-    def operator_parameters(
-        channels, kernel_size, group_channels, reduction_ratio, *, full=(2, 2), depthwise=(2, 1), norm=2, bias=1
-    ):
-        hidden, convolutions = channels // reduction_ratio, [kernel_size**k * channels**c for k, c in (full, depthwise)]
-        span = kernel_size**2 * (channels // group_channels)
-        return *convolutions, hidden * (channels + norm) + (hidden + bias) * span
+    def operator_parameters(channels, kernel_size, group_channels, reduction_ratio, *, norm=2, bias=1):
+        taps, hidden = kernel_size**2, channels // reduction_ratio
+        involution = hidden * (channels + norm) + (hidden + bias) * taps * (channels // group_channels)
+        return taps * channels**2, taps * channels, involution
 
     mistakes = {
         "batch normalization has a scale and a shift for each hidden channel.": {"norm": 0},
@@ -31,11 +29,6 @@ def check_operator_parameters(answer: Any) -> Verdict:
         "the second convolution of the generator does have a bias.": {"bias": 0},
         "there are channels // group_channels groups, not group_channels.": (
             lambda c, k, n, r: operator_parameters(c, k, c // n, r)
-        ),
-        "a kernel of size K has K rows and K columns.": {"full": (1, 2), "depthwise": (1, 1)},
-        "a full convolution has a kernel for each pair of channels, a depthwise one for each channel.": (
-            {"full": (2, 1)},
-            {"depthwise": (2, 0)},
         ),
     }
     cases = [(16, 3, 16, 4), (32, 5, 16, 4), (64, 7, 8, 2), (256, 3, 16, 4)]
@@ -50,9 +43,9 @@ def check_equivalence(answer: Any) -> Verdict:
             Student's t: that the mean difference is above -margin, and that it is below margin.
     """
 
-    def equivalence(differences, margin, *, of_both=max, ddof=1, distribution=stats.t):
-        mean, error = np.mean(differences), np.std(differences, ddof=ddof) / np.sqrt(len(differences))
-        return of_both(distribution(df=len(differences) - 1).sf([(margin + mean) / error, (margin - mean) / error]))
+    def equivalence(differences, margin, *, of_both=max):
+        mean, error = np.mean(differences), stats.sem(differences)
+        return of_both(stats.t.sf([(margin + mean) / error, (margin - mean) / error], len(differences) - 1))
 
     of_both = min, sum, np.prod, np.asarray, operator.itemgetter(0), operator.itemgetter(1)
     mistakes = {
@@ -67,8 +60,6 @@ def check_equivalence(answer: Any) -> Verdict:
         "this tests whether the difference is zero; the margin plays no part in it.": (
             lambda d, m: stats.ttest_1samp(d, 0).pvalue
         ),
-        "the standard deviation divides by n; for a sample, by n - 1.": {"ddof": 0},
-        "for so few seeds, take Student's t, not the normal distribution.": {"distribution": lambda df: stats.norm()},
     }
     cases = [([0.1, -0.2, 0.3], 0.5), ([-0.4, 0.1, -0.3, -0.35, 0.05], 0.5), ([0.9, 0.2, 1.1, 0.7], 0.5)]
     cases += [([0.02, -0.01, 0.03, 0.0, 0.015, -0.005], 0.03)]
@@ -82,24 +73,18 @@ def check_holm(answer: Any) -> Verdict:
         answer: function of a list of p-values that returns those adjusted by Holm's method, in the same order.
     """
 
-    def my_holm(p_values, *, most=1, factor=lambda p: len(p) + 1 - stats.rankdata(p, method="ordinal"), run=None):
+    def my_holm(
+        p_values, *, most=1, factor=lambda p: len(p) + 1 - stats.rankdata(p, method="ordinal"), among=np.less_equal
+    ):
         p = np.array(p_values)
         products = p * factor(p)
-        return np.minimum(most, [run(products, p, one) if run else max(products[p <= one]) for one in p])
+        return np.minimum(most, [max(products[among(p, one)]) for one in p])
 
     mistakes = {
         "only the smallest p-value is multiplied by their number; the next by one less.": {"factor": len},
-        "along the order of size, no value may be smaller than the one before it.": {
-            "run": lambda products, p, one: products[p == one][0]
-        },
+        "along the order of size, no value may be smaller than the one before it.": {"among": np.equal},
         "a p-value is at most 1.": {"most": np.inf},
         "return the adjusted values in the order in which the p-values came.": lambda p: np.sort(my_holm(p)),
-        "the smallest p-value gets the largest factor.": {"factor": stats.rankdata},
-        "this is the method of Benjamini and Hochberg.": stats.false_discovery_control,
-        "this is Hochberg's step-up method, which takes minima from the largest p-value on.": {
-            "run": lambda products, p, one: min(products[p >= one])
-        },
-        "these are the p-values as they came.": list,
     }
     cases = [([0.01, 0.04, 0.03, 0.005],), ([0.9, 0.6],), ([0.02],), ([0.03, 0.001, 0.0131, 0.4, 0.014],)]
     return judge(answer, cases, my_holm, "the smallest of them decides whether the next is asked at all.", mistakes)

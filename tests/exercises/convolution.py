@@ -9,7 +9,6 @@ from exercises import ANSWERS, mistake, right
 for name, number, hint in [
     ("no_bias", 32 * 64 * 25, "biases are missing"),
     ("one_row", 32 * 64 * 5 + 64, "rows and 5 columns"),
-    ("bias_per_input", 32 * 64 * 25 + 32, "what has one"),
     ("depthwise", 32 * 25 + 32, "all 32 input channels"),
     ("one_output", 32 * 25 + 1, "one output channel; the layer has 64"),
     ("biases_twice", 51_264 + 64, "51,328 is too large"),
@@ -26,9 +25,9 @@ def by_steps(layers, following, own=False):
 
 
 for name, hint, wrong in [
+    ("sizes", "sizes are added", lambda layers: sum(size for size, stride in layers)),
     ("no_strides", "strides have no effect", lambda layers: 1 + sum(k - 1 for k, _ in layers)),
     ("own_stride", "not those of its own", lambda layers: by_steps(layers, lambda step, s: step * s, own=True)),
-    ("forwards", "back to the first", lambda layers: ANSWERS["receptive_field"](layers[::-1])),
     ("common_multiple", "expected 15, got 11", lambda layers: by_steps(layers, math.lcm)),
 ]:
     mistake("receptive_field", hint, name)(wrong)
@@ -53,13 +52,6 @@ def by_keras(image, kernel, stride):
     from keras import ops
 
     return ops.conv(image[None, ..., None], kernel[..., None, None], stride, "valid")[0, ..., 0]
-
-
-@mistake("strided_convolution", "rows and columns of the kernel are swapped")
-def transposed_where_it_fits(image, kernel, stride):
-    rows, columns = (range(0, n - k + 1, stride) for n, k in zip(image.shape, kernel.shape, strict=True))
-    height, width = kernel.shape
-    return [[np.sum(image[i : i + height, j : j + width] * kernel.T) for j in columns] for i in rows]
 
 
 def padded(image, kernel, stride):

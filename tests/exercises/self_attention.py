@@ -5,17 +5,16 @@ import numpy as np
 from exercises import ANSWERS, mistake, right
 
 
-def near_pairs(height, width, reach):
+def pairs_within(height, width, reach):
     places = [(i, j) for i in range(height) for j in range(width)]
-    return sum(reach(abs(a - c), abs(b - d)) for a, b in places for c, d in places)
+    return sum(max(abs(a - c), abs(b - d)) <= reach for a, b in places for c, d in places)
 
 
 for name, hint, wrong in [
     ("border", "hang over the edge", lambda h, w, k: h * w * k * k),
     ("inside_only", "are smaller, but", lambda h, w, k: max(h - 2 * (k // 2), 0) * max(w - 2 * (k // 2), 0) * k**2),
-    ("too_far", "to either side", lambda h, w, k: near_pairs(h, w, lambda i, j: max(i, j) <= k)),
+    ("too_far", "to either side", lambda h, w, k: pairs_within(h, w, k)),
     ("not_itself", "its own neighbor", lambda h, w, k: ANSWERS["window_pairs"](h, w, k) - h * w),
-    ("diamond", "its corners", lambda h, w, k: near_pairs(h, w, lambda i, j: i + j <= k // 2)),
 ]:
     mistake("window_pairs", hint, name)(wrong)
 
@@ -24,17 +23,16 @@ for name, hint, wrong in [
     ("shared", "a convolution each", lambda c, k, g, r: c * c // r + k * k * g),
     ("one_bias", "biases of its own", lambda c, k, g, r: 2 * c * c // r + k * k),
     ("biases", "have no bias", lambda c, k, g, r: 2 * (c + 1) * (c // r) + k * k * g),
-    ("times_heads", "share out the channels", lambda c, k, g, r: (2 * c * c // r + k * k) * g),
 ]:
     mistake("attention_parameters", hint, name)(wrong)
 
 
-def shares(powers, axis=(2, 3)):
-    return powers / powers.sum(axis, keepdims=True)
+def shares(powers):
+    return powers / powers.sum((2, 3), keepdims=True)
 
 
-def softmax(scores, axis=(2, 3)):
-    return shares(np.exp(scores - scores.max(axis, keepdims=True)), axis)
+def softmax(scores):
+    return shares(np.exp(scores - scores.max((2, 3), keepdims=True)))
 
 
 for name, hint, wrong in [
@@ -45,7 +43,6 @@ for name, hint, wrong in [
     ("one_largest", "large scores overflow", lambda s, i: shares(np.exp(s - s.max()) * i[..., None])),
     ("mask_last", "before the softmax", lambda s, i: np.where(i[..., None], shares(np.exp(s)), 0)),
     ("zero_scores", "is no mask", lambda s, i: shares(np.exp(np.where(i[..., None], s, 0)))),
-    ("with_heads", "share one sum", lambda s, i: shares(np.exp(s) * i[..., None], (2, 3, 4))),
 ]:
     mistake("attention_kernels", hint, name)(wrong)
 
