@@ -20,13 +20,14 @@ def solutions():
         cells = nbformat.read(path, as_version=4).cells
         code = "\n".join(cell.source.replace("%pip", "pass  #") for cell in cells if cell.cell_type == "code")
         given = [s for s in ast.parse(code).body if isinstance(s, ast.Import | ast.ImportFrom | ast.ClassDef)]
+        page = {}
+        exec(ast.unparse(given), page)
         for cell, fold in itertools.pairwise(cells):
             if exercise := re.search(r"^exercises\.check_(\w+)\((\w+)\)", cell.source, re.M):
                 check, name = exercise.groups()
                 block, line = (re.search(f, fold.source, re.S) for f in (r"```python\n(.*?)```", r": `(.*?)`\."))
                 assert block or line, f"no solution in the fold after check_{check} in {path.name}"
-                names = {}
-                exec(ast.unparse(given), names)
+                names = page.copy()
                 exec(block[1] if block else f"{name} = {line[1]}", names)
                 found[check] = names[name]
     return found
