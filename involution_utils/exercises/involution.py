@@ -9,7 +9,7 @@ import numpy as np
 
 from involution_utils.analysis import parts
 from involution_utils.exercises.judge import Verdict, attempt, is_stub, judge, raised, unanswered, verdict
-from involution_utils.exercises.network import close, made_layer, output
+from involution_utils.exercises.layers import close, made_layer, output
 from involution_utils.layers import Involution2D
 from involution_utils.ops import involution
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from involution_utils import checks
 from involution_utils.exercises.judge import Verdict, is_stub, judge, raised, unanswered, verdict
-from involution_utils.exercises.network import close, made_layer, output, weights_of
+from involution_utils.exercises.layers import close, made_layer, output, weights_of
 from involution_utils.layers import Involution2D
 
 PRAISE = {

@@ -23,9 +23,6 @@ for name, hint, wrong in [
     ("no_pooling", "poolings have no effect", lambda h, w, c, n: h * w * c * n + n),
     ("one_pooling", "there should be two", lambda h, w, c, n: (h // 2) * (w // 2) * c * n + n),
     ("no_bias", "biases are missing", lambda h, w, c, n: (h // 4) * (w // 4) * c * n),
-    ("rows_only", "halves the height and the width", lambda h, w, c, n: (h // 4) * w * c * n + n),
-    ("columns_only", "halves the height and the width", lambda h, w, c, n: h * (w // 4) * c * n + n),
-    ("global_pooling", "global pooling", lambda h, w, c, n: c * n + n),
     ("no_floor", "rounded wrongly", lambda h, w, c, n: h / 4 * w / 4 * c * n + n),
     ("rounded_up", "rounded wrongly", lambda h, w, c, n: math.ceil(h / 4) * math.ceil(w / 4) * c * n + n),
 ]:
@@ -44,15 +41,10 @@ def by_seed(inn, repaired, cnn):
 
 
 for name, hint, wrong in [
-    ("missing", "still missing", lambda *a: 1 - recovered(*a)),
     ("ratio", "ratio of accuracies", lambda inn, repaired, cnn: np.mean(repaired) / np.mean(cnn)),
     ("difference", "this is the difference", lambda inn, repaired, cnn: np.mean(repaired) - np.mean(inn)),
-    ("of_the_cnn", "by the CNN's accuracy", lambda i, r, c: (np.mean(r) - np.mean(i)) / np.mean(c)),
-    ("of_the_inn", "relative to the INN", lambda i, r, c: (np.mean(r) - np.mean(i)) / np.mean(i)),
-    ("upside_down", "upside down", lambda *a: 1 / recovered(*a)),
-    ("each", "for each seed", lambda i, r, c: (np.array(r) - i) / (np.array(c) - i)),
+    ("of_the_inn", "divided by an accuracy", lambda i, r, c: (np.mean(r) - np.mean(i)) / np.mean(i)),
     ("mean_of_shares", "mean of shares", lambda i, r, c: np.mean((np.array(r) - i) / (np.array(c) - i))),
-    ("percent", "these are percent", lambda *a: 100 * recovered(*a)),
     ("best", "got ", lambda *a: recovered(*([max(values)] for values in a))),
     ("clipped", "got ", lambda *a: min(1.0, recovered(*a))),
     ("first", "got ", lambda *a: recovered(*(values[:1] for values in a))),
@@ -118,6 +110,17 @@ def residual():
     return keras.Model(inputs, layers.Dense(10)(x))
 
 
+class Idle(keras.Model):
+    """It makes an involution and forgets to call it."""
+
+    def __init__(self):
+        super().__init__()
+        self.involution, self.logits = Involution2D(kernel_size=3, groups=2), layers.Dense(10)
+
+    def call(self, images):
+        return self.logits(ops.mean(images, axis=(1, 2)))
+
+
 @mistake(CHECK, "still sees three channels")
 def first_involution_on_colors():
     inputs = keras.Input((32, 32, 3))
@@ -131,38 +134,19 @@ def flat_after_pooling():
     return keras.Sequential([*model.layers[:-2], layers.AveragePooling2D(16), layers.Flatten(), layers.Dense(10)])
 
 
-class Convolution5(layers.Layer):
-    def build(self, shape):
-        self.kernel = self.add_weight(shape=(5, 5, shape[-1], shape[-1]))
-
-    def call(self, x):
-        return ops.conv(x, self.kernel, padding="same")
-
-
-def times_zero():
-    inputs = keras.Input((32, 32, 3))
-    x = layers.Conv2D(16, 1, activation="relu")(inputs)
-    x = x + 0 * Involution2D(kernel_size=7, groups=4, reduction_ratio=4)(x)
-    return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
-
-
 for name, hint, build in [
     ("original", "still sees three channels", lambda: involution_classifier()),
     ("one_group", "still share one kernel", repaired(groups=1)),
     ("one_hidden", "multiples of one pattern", repaired(ratio=64)),
     ("pooled_for_32", "still depends on the size", flat_after_pooling),
     ("eleven", "ten logits", repaired(last=[layers.Dense(11)])),
-    ("probabilities", "probabilities", repaired(last=[layers.Dense(10, activation="softmax")])),
-    ("relu_logits", "last layer has an activation", repaired(last=[layers.Dense(10, activation="relu")])),
-    ("one_pixel", "leaves out a part", repaired(head=lambda: layers.Lambda(lambda x: x[:, 8, 8]))),
-    ("own_convolution", "is a convolution wider than 1x1", repaired(channels=8, before=[Convolution5()])),
-    ("times_zero", "do not depend on", times_zero),
+    ("probabilities", "last layer has an activation", repaired(last=[layers.Dense(10, activation="softmax")])),
     ("too_large", "parameters, more than 50,000", repaired(channels=256, groups=16)),
     ("stem_of_three", "is a convolution wider than 1x1", repaired(stem=layers.Conv2D(16, 3, padding="same"))),
     ("rednet", "is a convolution wider than 1x1", lambda: small_rednet()),
-    ("cnn", "no `Involution2D`", lambda: keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(64, 1)])),
-    ("gray", "model's input has 1", repaired(size=(32, 32, 1))),
-    ("vectors", "one batch (None, height, width, 3)", lambda: keras.Sequential([keras.Input((3,)), layers.Dense(10)])),
+    ("cnn", "no `Involution2D`", lambda: keras.Sequential([layers.Flatten(), layers.Dense(10)])),
+    ("gray", "your model raised ValueError", repaired(size=(32, 32, 1))),
+    ("not_in_its_path", "no `Involution2D`", Idle),
     ("layer", "got an Involution2D", lambda: Involution2D(kernel_size=7, groups=4)),
 ]:
     mistake(CHECK, hint, name)(build)

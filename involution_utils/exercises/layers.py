@@ -1,4 +1,4 @@
-"""What the checks of layers and networks share: making them, looking at their input, running them."""
+"""What the checks of layers and models share: they make one, run it, compare outputs, and lend it weights."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -41,46 +41,6 @@ def output(layer: keras.layers.Layer, images: np.ndarray, **call: Any) -> Any:
         return found
     array = numbers(found)
     return TypeError(f"expected one tensor of numbers, got {show(found)}") if array is None else array
-
-
-def received(answer: Any) -> keras.Model | Verdict:
-    """Return the Keras model that was handed over or built, or the `Verdict` if it is no model of RGB images."""
-    if not isinstance(answer, keras.Model) and callable(answer):
-        answer = attempt(answer)
-    if is_stub(answer):
-        return unanswered("build the model, and hand it (or the function that builds it) over.")
-    if isinstance(answer, BaseException):
-        return verdict(f"building the model {raised(answer)}.")
-    if not isinstance(answer, keras.Model):
-        return verdict(f"expected a Keras model or a function that builds one, got {show(answer)}.")
-    if not answer.built:
-        found = attempt(answer, (np.zeros((1, 32, 32, 3), "float32"),))
-        if isinstance(found, BaseException) or is_stub(found):
-            problem = raised(found) if isinstance(found, BaseException) else "returned nothing"
-            return verdict(f"your model {problem}, given an image of 32 x 32 pixels.")
-    shapes = [tuple(one.shape) for one in getattr(answer, "inputs", None) or ()] or [(None, None, None, 3)]
-    if len(shapes) > 1 or len(shapes[0]) != 4:
-        takes = " and ".join(map(str, shapes))
-        return verdict(f"the model should take one batch (None, height, width, 3); it takes {takes}.")
-    if shapes[0][-1] not in (3, None):
-        return verdict(f"the images have three channels, the model's input has {shapes[0][-1]}.")
-    return answer
-
-
-def input_size(model: keras.Model) -> tuple[int, int]:
-    """Return the height and width that the model is made for, 32 where any will do."""
-    inputs = getattr(model, "inputs", None)
-    height, width = inputs[0].shape[1:3] if inputs else (32, 32)
-    return height or 32, width or 32
-
-
-def run(model: keras.Model, images: np.ndarray, training: bool = False) -> np.ndarray:
-    """Return the model's output; images may be of another size than the model's input says."""
-    images = keras.ops.convert_to_tensor(images)
-    # `call` does not compare the images with the declared input, as `__call__` does.
-    other = getattr(model, "inputs", None) and tuple(images.shape[1:3]) != input_size(model)
-    call = model.call if other else model
-    return keras.ops.convert_to_numpy(call(images, training=training))
 
 
 def close(found: Any, expected: np.ndarray) -> bool:
