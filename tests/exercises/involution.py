@@ -8,17 +8,15 @@ from keras import layers, ops
 from exercises import mistake, right
 
 
-def generator(c, k, g, r, reduce_bias=1, norm=2, span_bias=1, hidden=None, outputs=None):
-    hidden, outputs = hidden or max(1, c // r), outputs or k * k * g
+def generator(c, k, g, r, reduce_bias=1, norm=2, span_bias=1):
+    hidden, outputs = max(1, c // r), k * k * g
     return c * hidden + reduce_bias * hidden + norm * hidden + hidden * outputs + span_bias * outputs
 
 
 for name, hint, wrong in [
     ("no_norm", "has a scale and a shift", lambda c, k, g, r: generator(c, k, g, r, norm=0)),
-    ("not_squared", "K rows and K columns", lambda c, k, g, r: generator(c, k, g, r, outputs=k * g)),
     ("no_biases", "both biases", lambda c, k, g, r: generator(c, k, g, r, reduce_bias=0, span_bias=0)),
     ("no_hidden_left", "hidden channels", lambda c, k, g, r: c // r * (c + 3) + k * k * g * (c // r + 1)),
-    ("rounded_up", "hidden channels", lambda c, k, g, r: generator(c, k, g, r, hidden=math.ceil(c / r))),
 ]:
     mistake("involution_parameters", hint, name)(wrong)
 
@@ -101,26 +99,21 @@ def outputs(change):
     return lambda self, inputs: change(OwnInvolution.call(self, inputs), inputs)
 
 
-def build(change):
-    """Return a `build` that changes a part afterwards."""
+def replaced(name, part):
+    """Return a `build` that makes another layer in place of one."""
 
     def method(self, shape):
         OwnInvolution.build(self, shape)
-        change(self)
+        setattr(self, name, part(self))
 
     return method
 
 
-def replaced(name, part):
-    return build(lambda self: setattr(self, name, part(self)))
-
-
 changed("batch normalization", "no_norm", build=replaced("normalize", lambda self: layers.Identity()))
-changed("some weights are frozen", "frozen", build=build(lambda self: setattr(self.reduce, "trainable", False)))
 no_bias = replaced("span", lambda self: layers.Conv2D(self.kernel_size**2 * self.groups, 1, use_bias=False))
 changed("second convolution has no bias", "no_span_bias", build=no_bias)
-changed("yours have the shapes", "no_reduction", build=replaced("reduce", lambda self: layers.Conv2D(12, 1)))
-changed("has no weights", "no_weights", build=lambda self, shape: None, call=lambda self, inputs: inputs)
+changed("; yours have", "no_reduction", build=replaced("reduce", lambda self: layers.Conv2D(12, 1)))
+changed("batch normalization", "no_weights", build=lambda self, shape: None, call=lambda self, inputs: inputs)
 changed(
     "mean and variance of the batch",
     "never_training",
@@ -131,12 +124,8 @@ changed(
     "relu_before_norm",
     kernels=lambda self, x: self.span(self.normalize(ops.relu(self.reduce(x)))),
 )
-mean = kernels(lambda k: ops.broadcast_to(ops.mean(k, (1, 2), keepdims=True), ops.shape(k)))
-changed("one kernel serves every position", "one_kernel", kernels=mean)
 changed("flipped", "flipped", kernels=kernels(lambda k: ops.flip(k, axis=(3, 4))))
 changed("rows and columns of the kernels", "transposed", kernels=kernels(lambda k: ops.swapaxes(k, 3, 4)))
-regrouped = kernels(lambda k: ops.moveaxis(ops.reshape(k, (*k.shape[:3], k.shape[5], *k.shape[3:5])), 3, 5))
-changed("the group comes last", "group_first", kernels=regrouped)
 changed("those of the inputs, got (2, 3, 4, 12)", "valid", call=outputs(lambda y, x: y[:, 1:-1, 1:-1]))
 changed("for some of another size the result is another", "size_5", call=outputs(lambda y, x: y * (x.shape[1] == 5)))
 in_numpy = lambda self, x: OwnInvolution.call(self, ops.convert_to_tensor(np.array(x)))  # noqa: E731
