@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from involution_utils import checks
-from involution_utils.exercises.judge import Verdict, is_stub, judge, raised, unanswered, verdict
+from involution_utils.exercises.judge import Verdict, attempt, is_stub, judge, raised, unanswered, verdict
+from involution_utils.exercises.kernels import softmax
 from involution_utils.exercises.layers import close, made_layer, output, weights_of
 from involution_utils.layers import Involution2D
 
@@ -27,40 +28,25 @@ def check_kernel_generator(answer: Any, looks_at: str = "neighbors") -> Verdict:
             too; or `"position"`, where it lies, so that an even image gives more than one kernel.
     """
     checks.choice("looks_at", looks_at, tuple(PRAISE))
-    layer = made_layer(answer, kernel_size=3, groups=2)
-    if isinstance(layer, Verdict):
-        return layer
     draw = np.random.default_rng(14).normal
     images, larger = (draw(size=size).astype("float32") for size in ((4, 6, 7, 8), (4, 9, 5, 8)))
-    for batch in (images, larger):
-        found = output(layer, batch)
-        if is_stub(found):
-            return unanswered("write the generator's `call`.")
-        if problem := _shape_problem(found, (*batch.shape[:3], 18)):
-            return verdict(f"for images of shape {batch.shape} {problem}")
-    other = made_layer(answer, kernel_size=5, groups=4)
-    of_other: Any = other if isinstance(other, Verdict) else output(other, larger)
-    problem = _look_problem(layer, images, looks_at) or _learning_problem(layer, images)
-    if not problem and isinstance(of_other, Verdict | BaseException):
-        problem = raised(of_other) if isinstance(of_other, BaseException) else of_other.text.partition(": ")[2]
-        problem = f"right for kernel_size=3, groups=2, but for kernel_size=5, groups=4: {problem}"
-    elif not problem and of_other.shape[-1] != 100:
-        problem = "right for kernel_size=3, groups=2, but other values do not change the number of its channels."
-    return verdict(problem, PRAISE[looks_at])
-
-
-def _shape_problem(found, expected):
-    if isinstance(found, BaseException):
-        return f"your generator {raised(found)}."
-    if found.shape == expected:
-        return None
-    hint = {
-        (*expected[:3], 3, 3, 2): "; the layer reads the numbers of a kernel from one axis",
-        (*expected[:3], 9): "; each of the 2 groups has a kernel of its own",
-        (*expected[:3], 9 * 8): "; a group, not a channel, has a kernel of its own",
-        (expected[0], 18): "; each position has a kernel of its own",
-    }.get(found.shape, "")
-    return f"expected kernels of shape {expected}, 3 * 3 * 2 numbers per position, got {found.shape}{hint}."
+    for kernel_size, groups in ((3, 2), (5, 4)):
+        layer = made_layer(answer, kernel_size=kernel_size, groups=groups)
+        if isinstance(layer, Verdict):
+            return layer
+        for batch in (images, larger):
+            found, expected = output(layer, batch), (*batch.shape[:3], kernel_size**2 * groups)
+            if is_stub(found):
+                return unanswered("write the generator's `call`.")
+            case = f"for kernel_size={kernel_size}, groups={groups} and images of shape {batch.shape}"
+            if isinstance(found, BaseException):
+                return verdict(f"your generator {raised(found)}, {case}.")
+            if found.shape != expected:
+                return verdict(f"expected kernels of shape {expected}, got {found.shape}, {case}.")
+        if not layer.trainable_weights:
+            return verdict("the generator has no weights to learn; keep its layers as attributes.")
+    involution = Involution2D(kernel_size=kernel_size, groups=groups, kernel_generator=layer)
+    return verdict(_look_problem(layer, images, looks_at) or _training_problem(involution, images), PRAISE[looks_at])
 
 
 def _look_problem(layer, images, looks_at):
@@ -85,24 +71,16 @@ def _look_problem(layer, images, looks_at):
     return None
 
 
-def _learning_problem(layer, images):
-    """Return why `Involution2D` cannot learn with this generator, by one step of training."""
-    if not layer.trainable_weights:
-        return "the generator has no weights to learn; keep its layers as attributes."
-    before = [np.array(w) for w in layer.trainable_weights]
-    try:
-        inputs = keras.Input(images.shape[1:])
-        layer(inputs)
-        outputs = Involution2D(kernel_size=3, groups=2, kernel_generator=layer)(inputs)
-        model = keras.Model(inputs, outputs)
+def _training_problem(layer, images):
+    """Return what one step of training raises, in a model that does not know the size of the batch, or None."""
+
+    def train():
+        model = keras.Sequential([keras.Input(images.shape[1:]), layer])
         model.compile("sgd", "mse", jit_compile=False)
-        model.train_on_batch(images, images)
-    except Exception as error:
-        if "No gradients provided" not in str(error):
-            return f"in an `Involution2D` of a model, which does not know the size of the batch, it {raised(error)}."
-    if all(np.array_equal(*pair) for pair in zip(before, layer.trainable_weights, strict=True)):
-        return "no gradient reaches its weights; every step from weights to kernels must be differentiable."
-    return None
+        return model.train_on_batch(images, images)
+
+    error = attempt(train)
+    return f"in the training of an `Involution2D` it {raised(error)}." if isinstance(error, BaseException) else None
 
 
 def check_mix_kernels(answer: Any) -> Verdict:
@@ -113,19 +91,14 @@ def check_mix_kernels(answer: Any) -> Verdict:
             (H, W, K, K): the sum of the menu, weighted by the softmax of the pixel's logits.
     """
 
-    def mix_kernels(logits, menu, *, axis=-1, exponential=np.exp):
-        weights = exponential(logits)
-        return np.einsum("hwm,mab->hwab", weights / weights.sum(axis, keepdims=True), menu)
+    def mix_kernels(logits, menu, *, axis=-1):
+        return np.tensordot(softmax(logits, axis), menu, 1)
 
-    f = mix_kernels
     mistakes = {
-        "the softmax runs over the menu, for each pixel by itself.": tuple({"axis": x} for x in ((0, 1), None, 0, 1)),
+        "the softmax runs over the menu, for each pixel by itself.": ({"axis": (0, 1)}, {"axis": None}),
         "the logits are used as weights; take their softmax first.": lambda x, m: np.tensordot(x, m, 1),
         "the weights of a pixel should add up to one.": lambda x, m: np.tensordot(np.exp(x), m, 1),
         "each pixel mixes all kernels; this takes the one that it likes best.": lambda x, m: m[x.argmax(-1)],
-        "the logits are divided by their sum; a softmax takes their exponentials first.": {"exponential": np.asarray},
-        "the kernels are transposed.": lambda x, m: f(x, m.swapaxes(1, 2)),
-        "the menu is averaged; each pixel has weights of its own.": lambda x, m: f(0 * x, m),
     }
     draw = np.random.default_rng(18).normal
     cases = [(draw(size=(h, w, m)), draw(size=(m, k, k))) for h, w, m, k in ((1, 2, 2, 3), (3, 3, 3, 3), (4, 2, 5, 4))]
@@ -145,13 +118,10 @@ def check_position_code(answer: Any) -> Verdict:
 
     mistakes = {
         "the channels are exchanged: rows come first.": lambda h, w: position_code(h, w)[..., ::-1],
-        "the code runs the other way: -1 stands first.": lambda h, w: -position_code(h, w),
         "the code runs from 0 to 1; it should run from -1 to 1.": lambda h, w: (position_code(h, w) + 1) / 2,
         "the code stops before 1; the last row and column should have it.": {
             "along": lambda n: 2 * np.arange(n) / n - 1
         },
-        "these are numbers of rows and columns; bring them to -1 to 1.": {"along": np.arange},
-        "height and width are exchanged.": lambda h, w: position_code(w, h),
         "the two channels are the last axis.": lambda h, w: np.moveaxis(position_code(h, w), -1, 0),
     }
     return judge(answer, [(2, 3), (5, 2), (4, 4)], position_code, "now a kernel can know its place.", mistakes)

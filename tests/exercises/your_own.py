@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from exercises import ANSWERS, mistake, right
+from exercises import mistake, right
 
 
 @right("kernel_generator")
@@ -69,16 +69,12 @@ def without_weights(self, kernels, images):
 
 
 for name, hint, wrong in [
-    ("unfolded", "from one axis", changed(lambda s, f, x: ops.reshape(f(x), (-1, *x.shape[1:3], 3, 3, 2)))),
-    ("one_group", "each of the 2 groups has a kernel", changed(sizes=lambda k, g: (k, 1))),
-    ("per_channel", "not a channel, has a kernel", changed(sizes=lambda k, g: (k, 8))),
-    ("per_image", "each position has a kernel of its own", changed(lambda s, f, x: ops.mean(f(x), axis=(1, 2)))),
-    ("images", "numbers per position, got (4, 6, 7, 8)", changed(lambda s, f, x: s.mean(x))),
-    ("one_size", "(4, 9, 5, 8) your generator raised", changed(lambda s, f, x: ops.reshape(f(x), (4, 6, 7, 18)))),
+    ("per_image", "got (4, 18)", changed(lambda s, f, x: ops.mean(f(x), axis=(1, 2)))),
+    ("one_size", "your generator raised ", changed(lambda s, f, x: ops.reshape(f(x), (4, 6, 7, 18)))),
     ("weightless", "no weights to learn", changed(without_weights)),
-    ("stopped", "no gradient reaches its weights", changed(lambda s, f, x: ops.stop_gradient(f(x)))),
-    ("fixed_batch", "does not know the size of the batch, it raised", changed(one_by_one)),
-    ("one_size_of_kernel", "do not change the number of its channels", changed(sizes=lambda k, g: (3, 2))),
+    ("stopped", "in the training of an `Involution2D` it raised", changed(lambda s, f, x: ops.stop_gradient(f(x)))),
+    ("fixed_batch", "in the training of an `Involution2D` it raised", changed(one_by_one)),
+    ("one_size_of_kernel", "got (4, 6, 7, 18), for kernel_size=5", changed(sizes=lambda k, g: (3, 2))),
     ("mean_of_batch", "other images of its batch", changed(lambda s, f, x: s.span(s.hidden(x - ops.mean(x))))),
     ("random", "other kernels at every call", changed(lambda s, f, x: f(x) * keras.random.uniform(()))),
     ("tuple", "got a tuple", changed(lambda s, f, x: (f(x), x))),
@@ -96,9 +92,8 @@ class PositionCode(WiderContext):
 for name, hint, wrong in [
     ("over_pixels", "for each pixel by itself", lambda x, m: np.tensordot(np.exp(x) / np.exp(x).sum((0, 1)), m, 1)),
     ("exponentials", "add up to one", lambda x, m: np.tensordot(np.exp(x), m, 1)),
+    ("logits", "take their softmax first", lambda x, m: np.tensordot(x, m, 1)),
     ("best", "likes best", lambda x, m: np.stack([[m[np.argmax(pixel)] for pixel in row] for row in x])),
-    ("shares", "divided by their sum", lambda x, m: np.tensordot(x / x.sum(-1, keepdims=True), m, 1)),
-    ("transposed", "are transposed", lambda x, m: ANSWERS["mix_kernels"](x, np.transpose(m, (0, 2, 1)))),
 ]:
     mistake("mix_kernels", hint, name)(wrong)
 
@@ -111,8 +106,8 @@ def by_mgrid(height, width):
 for name, hint, wrong in [
     ("exchanged", "rows come first", lambda h, w: by_mgrid(h, w)[..., ::-1]),
     ("open", "stops before 1", lambda h, w: np.stack(np.mgrid[:h, :w] * [[[2 / h]], [[2 / w]]] - 1, -1)),
-    ("sizes", "height and width", lambda h, w: by_mgrid(w, h)),
+    ("of_the_same_size", "last axis", lambda h, w: np.mgrid[-1 : 1 : h * 1j, -1 : 1 : w * 1j]),
+    ("sizes", ", got ", lambda h, w: by_mgrid(w, h)),
     ("centers", ", got ", lambda h, w: np.stack(np.meshgrid(*((2 * np.arange(n) + 1) / n - 1 for n in (w, h))), -1)),
-    ("one_length", ", got ", lambda h, w: 2 * np.moveaxis(np.indices((h, w)), 0, -1) / (max(h, w) - 1) - 1),
 ]:
     mistake("position_code", hint, name)(wrong)
