@@ -8,7 +8,7 @@ import numpy as np
 from involution_utils.analysis import parts
 from involution_utils.execution import plain_operations
 from involution_utils.exercises.judge import Verdict, attempt, is_stub, judge, raised, show, unanswered, verdict
-from involution_utils.exercises.layers import output, weights_of
+from involution_utils.exercises.layers import close, output, weights_of
 from involution_utils.layers import Involution2D
 
 
@@ -110,15 +110,29 @@ def check_repaired_inn(answer: Any) -> Verdict:
         problem = f"there should be ten logits per image; the output's shape is {logits.shape}."
     elif getattr(output(model.call, images), "shape", None) != (2, 10):  # `call` takes images of any size
         problem = "the head still depends on the size of the images, as `Flatten` does; pool over all positions."
-    elif _is_never_negative(model, images[:, :32, :32]):
-        problem = "the last layer has an activation, such as softmax; the loss expects logits."
+    else:
+        problem = _output_problem(model, involutions, images[:, :32, :32])
     return verdict(problem, f"{parameters:,} parameters, and kernels that see more than three colors. Now train it.")
 
 
-def _is_never_negative(model, images):
-    """True if the ten outputs stay positive even with the opposite weights in the last layer."""
-    opposite = [-w if w.shape[-1:] == (10,) else w for w in model.get_weights()]
-    outputs = [output(model, images)]
-    with weights_of(model, opposite):
-        outputs.append(output(model, images))
-    return np.min(outputs) >= 0 < np.max(outputs)
+def _output_problem(model, involutions, images):
+    """Return what is wrong with a network by what it makes of images, with weights drawn at random."""
+    random, changed = np.random.default_rng(9), np.repeat(images[:1], 5, axis=0)
+    for image, (top, left) in zip(changed, ((0, 0), (0, 24), (12, 12), (24, 0), (24, 24)), strict=True):
+        image[top : top + 8, left : left + 8] = 30 * random.normal(size=(8, 8, 3))
+    weights = [random.normal(size=w.shape) * np.sqrt(2 / np.prod(w.shape[:-1])) for w in model.get_weights()]
+    with weights_of(model, [np.abs(w) if w.ndim == 1 else w for w in weights]):
+        outputs = output(model, images)
+        for last in (layer for layer in model.layers if layer.weights and layer.weights[0].shape[-1] == 10):
+            with weights_of(last, [-2 * np.array(w) for w in last.weights]):
+                if close(output(model, images), -2 * outputs):
+                    break
+        else:
+            return "the last layer has an activation, such as softmax; the loss expects logits."
+        if any(close(one, outputs[0]) for one in output(model, changed)):
+            return "the head leaves out a part of the image; pool over all positions."
+        for layer in involutions:
+            with weights_of(layer, [random.normal(size=w.shape) ** 2 for w in layer.weights]):
+                if close(output(model, images), outputs):
+                    return f"the outputs do not depend on `{layer.name}`; put it in the path of the images."
+    return None

@@ -112,6 +112,8 @@ def _weights_problem(layer, reference):
         shapes = ", ".join(str(tuple(weight.shape)) for weight in layer.weights)
         needed = ", ".join(str(tuple(weight.shape)) for weight in reference.weights)
         return f"for {_CHANNELS} channels the weights have the shapes {needed}; yours have {shapes}."
+    if len(layer.trainable_weights) != len(layer.weights) - 2:
+        return "some weights are frozen; all but the moving mean and variance should be trainable."
     random = np.random.default_rng(18)
     for key, weight in expected.items():
         value = random.uniform(2, 4, weight.shape) if key in _NORMALIZATION else random.normal(size=weight.shape)

@@ -134,13 +134,34 @@ def flat_after_pooling():
     return keras.Sequential([*model.layers[:-2], layers.AveragePooling2D(16), layers.Flatten(), layers.Dense(10)])
 
 
+class Convolution5(layers.Layer):
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(5, 5, shape[-1], shape[-1]))
+
+    def call(self, x):
+        return ops.conv(x, self.kernel, padding="same")
+
+
+def times_zero():
+    inputs = keras.Input((32, 32, 3))
+    x = layers.Conv2D(16, 1, activation="relu")(inputs)
+    x = x + 0 * Involution2D(kernel_size=7, groups=4, reduction_ratio=4)(x)
+    return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+
+
 for name, hint, build in [
     ("original", "still sees three channels", lambda: involution_classifier()),
     ("one_group", "still share one kernel", repaired(groups=1)),
     ("one_hidden", "multiples of one pattern", repaired(ratio=64)),
     ("pooled_for_32", "still depends on the size", flat_after_pooling),
     ("eleven", "ten logits", repaired(last=[layers.Dense(11)])),
-    ("probabilities", "last layer has an activation", repaired(last=[layers.Dense(10, activation="softmax")])),
+    ("own_convolution", "is a convolution wider than 1x1", repaired(channels=8, before=[Convolution5()])),
+    ("one_pixel", "leaves out a part", repaired(head=lambda: layers.Lambda(lambda x: x[:, 8, 8]))),
+    ("times_zero", "do not depend on", times_zero),
+    *(
+        (name, "last layer has an activation", repaired(last=[layers.Dense(10, activation=name)]))
+        for name in ("softmax", "relu", "leaky_relu", "tanh", "softsign")
+    ),
     ("too_large", "parameters, more than 50,000", repaired(channels=256, groups=16)),
     ("stem_of_three", "is a convolution wider than 1x1", repaired(stem=layers.Conv2D(16, 3, padding="same"))),
     ("rednet", "is a convolution wider than 1x1", lambda: small_rednet()),

@@ -110,6 +110,8 @@ def replaced(name, part):
 
 
 changed("batch normalization", "no_norm", build=replaced("normalize", lambda self: layers.Identity()))
+frozen = replaced("reduce", lambda self: layers.Conv2D(12 // self.reduction_ratio, 1, trainable=False))
+changed("some weights are frozen", "frozen", build=frozen)
 no_bias = replaced("span", lambda self: layers.Conv2D(self.kernel_size**2 * self.groups, 1, use_bias=False))
 changed("second convolution has no bias", "no_span_bias", build=no_bias)
 changed("; yours have", "no_reduction", build=replaced("reduce", lambda self: layers.Conv2D(12, 1)))
