@@ -81,7 +81,6 @@ def count_scripts():
     return count_lines("*.js", "*.cjs", "*.mjs") + sum(len(script.splitlines()) for script in inline)
 
 
-@pytest.mark.xfail(reason="parts that are to go are still there", strict=False)
 @pytest.mark.parametrize(
     ("words", "count"),
     [
