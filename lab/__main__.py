@@ -22,7 +22,7 @@ def _list(options):
             state = f"{len(total) - len(missing)} of {len(total)} runs done"
         except checks.ParameterError as error:
             state = f"waits: {error}"
-        print(f"{experiment.name:17} {experiment.title}: {state}")
+        print(f"{experiment.name:18} {experiment.title}: {state}")
     finished = {path.stem for path in options.results.glob("*.jsonl")} - set(EXPERIMENTS)
     print(f"Finished, with tables alone: {', '.join(sorted(finished))}")
     return 0

@@ -105,6 +105,12 @@ def _fair_chance(results):
     return [*augmented, *(_run("fair_chance", *run, {}, SMALL_BUDGET) for run in runs)]
 
 
+def _fair_chance_anew(results):
+    networks = [run for run in _fair_chance(results) if run.recipe == "adam" and "INN" in run.name]
+    more = {"experiment": "fair_chance_anew", "name": "none"}
+    return [LesionRun(**more, model=n.model, network=n, reestimated=a) for n in networks for a in (False, True)]
+
+
 def _labels_tuning(results):
     runs = [(seed, rate, name) for seed in LABEL_TUNING_SEEDS for rate in RATES for name in LABEL_OPERATORS]
     return [LabelRun(experiment="labels_tuning", name=n, seed=seed, learning_rate=rate) for seed, rate, n in runs]
@@ -148,6 +154,7 @@ EXPERIMENTS = {
         Experiment("four_operators", "four networks for one screen, 20,000 images, 8 epochs", _four_operators),
         Experiment("fair_chance_tuning", "learning rates of the four networks of a fair chance", _fair_chance_tuning),
         Experiment("fair_chance", "CNN and INN, each with its control, by two recipes", _fair_chance),
+        Experiment("fair_chance_anew", "both INNs by the original recipe, averages anew", _fair_chance_anew),
         Experiment("labels_tuning", "learning rates of the labels for every pixel", _labels_tuning),
         Experiment("labels_tuned", "labels for every pixel, each layer at its own rate", _labels_tuned),
         Experiment("toy_two_heads", "three toy tasks of one layer, with whole attention", _toy_two_heads),

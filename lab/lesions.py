@@ -16,6 +16,7 @@ from lab.training import TrainingRun
 LAYERS = {
     "small_rednet": [f"block_{number}_involution" for number in range(1, 6)],
     "involution_classifier": [f"involution_{number}" for number in (1, 2, 3)],
+    "repaired_involution_classifier": [],
 }
 OF_ALL_LAYERS = ("position_mean", "zero")  # measured for all layers together alone
 REFERENCE_IMAGES = 2_000  # training images behind the mean kernels and the new statistics of the normalization
@@ -33,7 +34,7 @@ class LesionRun(Run):
     """One lesion of one trained network; `name` is the lesion, or "none"; the seed is that of `"shuffled"`.
 
     Attributes:
-        model: `"small_rednet"` or `"involution_classifier"`.
+        model: A key of `LAYERS`.
         layer: Name of the involution whose kernels are replaced, or `"all"`.
         reestimated: Whether the normalization's statistics are estimated anew after the lesion.
         network: The declared training of the network; None for the one that ships.
