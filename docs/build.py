@@ -24,7 +24,7 @@ SCREEN = {  # networks of the experiment `four_operators`, and their titles
     "involution": "Involution",
     "attention": "Local attention",
 }
-FIRST = 1  # the cat: to all four a cat, and to involution a deer when one kernel serves all pixels
+FIRST = 1  # the cat: to involution it is a cat, and a deer when one kernel serves all pixels
 COPIED = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE")
 
 
