@@ -244,3 +244,22 @@ def check_own(layer: Any, name: str) -> None:
     """
     if layer.built and "/" in (layer.path or ""):
         raise checks.error(name, "a layer of its own", layer.path)
+
+
+@keras.saving.register_keras_serializable("involution_utils", "ContextKernelGenerator")
+class _ContextKernelGenerator(keras.layers.Layer):
+    """Makes a kernel from its pixel and the mean of the 5x5 pixels around it: for models saved with it by 0.2.0."""
+
+    def __init__(self, kernel_size: int, strides: int = 1, groups: int = 1, reduction_ratio: int = 4, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.ratio, self.pool = reduction_ratio, keras.layers.AveragePooling2D(strides, padding="same")
+        self.span = keras.layers.Conv2D(kernel_size**2 * groups, 1)
+
+    def build(self, input_shape):
+        self.reduce = keras.layers.Conv2D(max(1, input_shape[-1] // self.ratio), 1, use_bias=False)
+        self.normalize = keras.layers.BatchNormalization()
+
+    def call(self, inputs):
+        pixels = self.pool(inputs)
+        around = ops.average_pool(pixels, 5, 1, "same", "channels_last")
+        return self.span(ops.relu(self.normalize(self.reduce(ops.concatenate([pixels, around], axis=-1)))))

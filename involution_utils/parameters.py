@@ -89,9 +89,8 @@ def check_overrides(notebook: str | os.PathLike, parameters: Mapping[str, Any]) 
     Raises:
         ParameterError: if the notebook declares no parameter of such a name, or a value is wrong.
     """
-    declared = declared_parameters(notebook)
-    checks.names(parameters, declared, "parameter")
-    _check_values(declared | dict(parameters))
+    checks.names(parameters, declared_parameters(notebook), "parameter")
+    _check_values(parameters)
 
 
 def _injected_names() -> list[str]:

@@ -227,5 +227,5 @@ def test_the_command_line_lists_and_refuses(capsys, tmp_path):
     assert main(["run", "labb"]) == 2
     assert "`name` must be" in capsys.readouterr().err
     (tmp_path / "file").touch()
-    assert main(["run", "factorial_tuning", "--state", str(tmp_path / "file")]) == 2
+    assert main(["run", "factorial_tuning", "--state", str(tmp_path / "file"), "--results", str(tmp_path)]) == 2
     assert "`state` must be a folder" in capsys.readouterr().err

@@ -74,7 +74,7 @@ def test_opening_and_closing(path):
 
 
 @each
-def test_the_set_up_cell_installs_imports_and_checks_every_parameter(path):
+def test_the_set_up_cell_installs_imports_and_checks_every_parameter(path, tmp_path, monkeypatch):
     """What libraries say when they are first imported is said there, and is not stored."""
     cell = read(path).cells[2]
     assert 'find_spec("involution_utils") is None' in cell.source
@@ -86,7 +86,8 @@ def test_the_set_up_cell_installs_imports_and_checks_every_parameter(path):
     (call,) = re.findall(r"^check_parameters\((.*?)\)$", cell.source, flags=re.M | re.S)
     arguments = [argument.strip() for argument in call.split(",")]
     assert [argument for argument in arguments if argument] == [f"{name}={name}" for name in declared]
-    parameters.check_overrides(path, {})
+    monkeypatch.chdir(tmp_path)
+    parameters.check_parameters(**declared)
 
 
 @each

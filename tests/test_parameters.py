@@ -33,8 +33,9 @@ def notebook(tmp_path):
 
 
 @pytest.fixture
-def run_cells(monkeypatch):
-    """Run cells in a fresh IPython and return the last one's error, or None."""
+def run_cells(monkeypatch, tmp_path):
+    """Run cells in a fresh IPython, in a folder of their own, and return the last one's error, or None."""
+    monkeypatch.chdir(tmp_path)
     shell = InteractiveShell()
     monkeypatch.setattr("IPython.get_ipython", lambda: shell)
 

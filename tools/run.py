@@ -77,9 +77,9 @@ def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS
 def _values_for(source: Path, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return and check what a notebook gets: in a run, `output_dir` is the notebook's own folder, wherever that is."""
     declared = declared_parameters(source)
-    values = {name: value for name, value in {**parameters, "output_dir": "."}.items() if name in declared}
+    values = {name: value for name, value in parameters.items() if name in declared}
     check_overrides(source, values)
-    return values
+    return values | ({"output_dir": "."} if "output_dir" in declared else {})
 
 
 def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> nbformat.NotebookNode:
