@@ -65,9 +65,10 @@ def check_mean_iou(answer: Any) -> Verdict:
         },
     }
     random, cases = np.random.default_rng(17), []
-    for size, classes, present in (((2, 3), 2, 2), ((4, 5), 3, 3), ((6, 6), 5, 3), ((2, 8, 8), 4, 3)):
+    for size, classes, present in (((2, 3), 2, 2), ((4, 5), 3, 3), ((6, 6), 5, 5), ((2, 8, 8), 4, 3)):
         truth = random.integers(0, present, size)
         predicted = np.where(random.uniform(size=size) < 0.6, truth, random.integers(0, present, size))
         cases.append((truth, predicted, classes))
-    cases.append((np.array([[0, 0, 1], [1, 1, 0]]), np.array([[0, 2, 1], [1, 1, 2]]), 4))
+    two, three = np.array([[0, 0, 1], [1, 1, 0]]), np.array([[0, 2, 1], [1, 1, 2]])
+    cases += [(two, three, 4), (three, two, 4)]
     return judge(answer, cases, mean_iou, "each class counts the same, however few its pixels.", mistakes)

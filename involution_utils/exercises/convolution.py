@@ -53,7 +53,7 @@ def check_receptive_field(answer: Any) -> Verdict:
         },
     }
     cases = [([(3, 1)],), ([(3, 1), (5, 1)],), ([(3, 2), (4, 1)],), ([(3, 2), (3, 2), (3, 1)],)]
-    cases += [([(2, 2), (5, 3), (3, 1), (7, 2)],)]
+    cases += [([(2, 2), (5, 3), (1, 2), (7, 2)],)]
     praise = "each layer adds its size less one, in steps of the product of all earlier strides."
     return judge(answer, cases, receptive_field, praise, mistakes)
 

@@ -63,7 +63,7 @@ def check_recovered(answer: Any) -> Verdict:
             lambda inn, repaired, cnn: np.mean((np.array(repaired) - inn) / (np.array(cnn) - inn))
         ),
     }
-    cases = [([0.2], [0.3], [0.6]), ([0.4, 0.44, 0.3], [0.7, 0.5, 0.66], [0.8, 0.71, 0.52])]
+    cases = [([0.2], [0.3], [0.6]), ([0.4], [0.3], [0.6]), ([0.4, 0.44, 0.3], [0.7, 0.5, 0.66], [0.8, 0.71, 0.52])]
     cases += [([0.3, 0.35, 0.31, 0.42], [0.6, 0.52, 0.7, 0.64], [0.55, 0.61, 0.5, 0.58])]
     return judge(answer, cases, recovered, "a share of the way, from the means.", mistakes)
 
@@ -102,6 +102,8 @@ def check_repaired_inn(answer: Any) -> Verdict:
         problem = "an involution still sees three channels; a 1x1 convolution before it makes more."
     elif any(layer.groups == 1 for layer in involutions):
         problem = "all channels of an involution still share one kernel; give it `groups`."
+    elif max(max(layer.kernel_size) for layer in involutions) == 1:
+        problem = "with kernels of 1x1 no involution looks around; enlarge `kernel_size`."
     elif any(n // layer.reduction_ratio <= 1 for n, layer in zip(channels, involutions, strict=True)):
         problem = "with one hidden channel all kernels are multiples of one pattern; lower `reduction_ratio`."
     elif parameters > 50_000:
@@ -118,8 +120,8 @@ def check_repaired_inn(answer: Any) -> Verdict:
 def _output_problem(model, involutions, images):
     """Return what is wrong with a network by what it makes of images, with weights drawn at random."""
     random, changed = np.random.default_rng(9), np.repeat(images[:1], 5, axis=0)
-    for image, (top, left) in zip(changed, ((0, 0), (0, 24), (12, 12), (24, 0), (24, 24)), strict=True):
-        image[top : top + 8, left : left + 8] = 30 * random.normal(size=(8, 8, 3))
+    for image, (top, left) in zip(changed, ((0, 0), (0, 28), (14, 14), (28, 0), (28, 28)), strict=True):
+        image[top : top + 4, left : left + 4] = 30 * random.normal(size=(4, 4, 3))
     weights = [random.normal(size=w.shape) * np.sqrt(2 / np.prod(w.shape[:-1])) for w in model.get_weights()]
     with weights_of(model, [np.abs(w) if w.ndim == 1 else w for w in weights]):
         outputs = output(model, images)

@@ -108,7 +108,8 @@ def _weights_problem(layer, reference):
         return "the batch normalization between the two convolutions is missing."
     if expected.keys() - own.keys() - free == {last_bias}:
         return "the second convolution has no bias."
-    if expected.keys() - free != own.keys() - free or len(own) != len(layer.weights):
+    over_rows = any(own[name].shape != expected[name].shape for name in _NORMALIZATION)
+    if over_rows or expected.keys() - free != own.keys() - free or len(own) != len(layer.weights):
         shapes = ", ".join(str(tuple(weight.shape)) for weight in layer.weights)
         needed = ", ".join(str(tuple(weight.shape)) for weight in reference.weights)
         return f"for {_CHANNELS} channels the weights have the shapes {needed}; yours have {shapes}."

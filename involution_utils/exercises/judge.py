@@ -144,7 +144,7 @@ def show(value: Any) -> str:
         if isinstance(value, int) and abs(value) > 1e300:
             return "a number of more than 300 digits"
         return f"{int(value):,}" if float(value).is_integer() else f"{value:.6g}"
-    name = type(value).__name__.removeprefix("nd")
+    name = type(value).__name__.removeprefix("nd") or "object"
     dtype = f" of dtype {value.dtype}" if isinstance(value, np.ndarray) else ""
     return "nothing" if is_stub(value) else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}{dtype}"
 

@@ -51,7 +51,7 @@ def check_attention_parameters(answer: Any) -> Verdict:
         "each group (head) has position biases of its own.": lambda c, k, g, r: f(c, k, 1, r),
         "these 1x1 convolutions have no bias.": {"bias": 1},
     }
-    cases = [(8, 3, 2, 2), (16, 5, 4, 4), (64, 7, 4, 4), (32, 3, 1, 2)]
+    cases = [(8, 3, 2, 2), (16, 5, 4, 4), (64, 7, 4, 4), (10, 3, 1, 4)]
     return judge(answer, cases, attention_parameters, "two 1x1 convolutions, a number for each tap and head.", mistakes)
 
 
@@ -83,7 +83,7 @@ def check_attention_kernels(answer: Any) -> Verdict:
         ),
     }
     random, cases = np.random.default_rng(7), []
-    for height, width, size, groups, level in ((3, 3, 3, 2, 0), (4, 3, 3, 1, 0), (2, 6, 5, 3, 0), (3, 4, 3, 2, 2000)):
+    for height, width, size, groups, level in ((3, 3, 3, 2, 0), (4, 3, 3, 1, 0), (2, 6, 5, 3, 0), (3, 4, 3, 2, 20_000)):
         steps = np.arange(size) - size // 2
         rows, columns = (np.arange(n)[:, None] + steps for n in (height, width))
         row_in, column_in = ((x >= 0) & (x < n) for x, n in ((rows, height), (columns, width)))

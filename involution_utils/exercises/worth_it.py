@@ -82,9 +82,12 @@ def check_holm(answer: Any) -> Verdict:
 
     mistakes = {
         "only the smallest p-value is multiplied by their number; the next by one less.": {"factor": len},
-        "along the order of size, no value may be smaller than the one before it.": {"among": np.equal},
+        "along the order of size, no value may be smaller than the one before it.": lambda p: np.minimum(
+            1, np.array(p) * (len(p) + 1 - stats.rankdata(p, method="ordinal"))
+        ),
         "a p-value is at most 1.": {"most": np.inf},
         "return the adjusted values in the order in which the p-values came.": lambda p: np.sort(my_holm(p)),
     }
     cases = [([0.01, 0.04, 0.03, 0.005],), ([0.9, 0.6],), ([0.02],), ([0.03, 0.001, 0.0131, 0.4, 0.014],)]
+    cases += [([0.02, 0.3, 0.02],)]
     return judge(answer, cases, my_holm, "the smallest of them decides whether the next is asked at all.", mistakes)

@@ -80,6 +80,8 @@ def _training_problem(layer, images):
         return model.train_on_batch(images, images)
 
     error = attempt(train)
+    if is_stub(error):
+        return "in the training of an `Involution2D` it leaves TensorFlow, perhaps for NumPy."
     return f"in the training of an `Involution2D` it {raised(error)}." if isinstance(error, BaseException) else None
 
 

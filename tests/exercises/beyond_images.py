@@ -38,6 +38,12 @@ def tensors(signal, kernels):
     return ops.sum(windows * spread, axis=1)
 
 
+def iou(truth, predicted, numbers):
+    either = [((truth == k) | (predicted == k)).sum() for k in numbers]
+    both = [((truth == k) & (predicted == k)).sum() for k in numbers]
+    return np.mean([a / b for a, b in zip(both, either, strict=True) if b])
+
+
 def absent_as(share, truth, predicted, classes):
     masks = [(truth == number, predicted == number) for number in range(classes)]
     return np.mean([(a & b).sum() / (a | b).sum() if (a | b).any() else share for a, b in masks])
@@ -49,8 +55,10 @@ for name, hint, wrong in [
     (
         "truth_alone",
         "only classes of the truth",
-        lambda t, p, c: np.mean([((t == k) & (p == k)).sum() / ((t == k) | (p == k)).sum() for k in set(t.ravel())]),
+        lambda t, p, c: iou(t, p, np.unique(t)),
     ),
+    ("predicted_alone", ", got ", lambda t, p, c: iou(t, p, np.unique(p))),
+    ("three_classes", ", got ", lambda t, p, c: iou(t, p, range(3))),
     ("recall", ", got ", lambda t, p, c: np.mean([(p == k)[t == k].mean() for k in np.unique(t)])),
 ]:
     mistake("mean_iou", hint, name)(wrong)

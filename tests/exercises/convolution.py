@@ -1,6 +1,7 @@
 """Answers to the exercises of notebook 01, right ones and wrong ones."""
 
 import math
+import operator
 
 import numpy as np
 
@@ -29,6 +30,7 @@ for name, hint, wrong in [
     ("no_strides", "strides have no effect", lambda layers: 1 + sum(k - 1 for k, _ in layers)),
     ("own_stride", "not those of its own", lambda layers: by_steps(layers, lambda step, s: step * s, own=True)),
     ("common_multiple", "expected 15, got 11", lambda layers: by_steps(layers, math.lcm)),
+    ("skips_1x1", ", got ", lambda layers: by_steps([one for one in layers if one[0] > 1], operator.mul)),
 ]:
     mistake("receptive_field", hint, name)(wrong)
 

@@ -48,6 +48,7 @@ for name, hint, wrong in [
     ("best", "got ", lambda *a: recovered(*([max(values)] for values in a))),
     ("clipped", "got ", lambda *a: min(1.0, recovered(*a))),
     ("first", "got ", lambda *a: recovered(*(values[:1] for values in a))),
+    ("distance", "got ", lambda *a: abs(recovered(*a))),
 ]:
     mistake("recovered", hint, name)(wrong)
 
@@ -55,15 +56,13 @@ for name, hint, wrong in [
 # repaired_inn
 
 
-def repaired(
-    size=(32, 32, 3), channels=16, groups=2, ratio=4, stem=None, before=(), head=layers.GlobalAveragePooling2D, last=()
-):
+def repaired(size=(32, 32, 3), channels=16, groups=2, ratio=4, stem=None, before=(), window=3, head=None, last=()):
     def build():
         stack = [stem or layers.Conv2D(channels, 1, activation="relu"), *before]
-        stack += [Involution2D(kernel_size=3, groups=groups, reduction_ratio=ratio), layers.ReLU()]
+        stack += [Involution2D(kernel_size=window, groups=groups, reduction_ratio=ratio), layers.ReLU()]
         stack += [layers.Conv2D(channels, 1, activation="relu"), layers.MaxPooling2D()]
-        stack += [Involution2D(kernel_size=3, groups=groups, reduction_ratio=ratio), layers.ReLU()]
-        stack += [head(), *(last or [layers.Dense(10)])]
+        stack += [Involution2D(kernel_size=window, groups=groups, reduction_ratio=ratio), layers.ReLU()]
+        stack += [(head or layers.GlobalAveragePooling2D)(), *(last or [layers.Dense(10)])]
         return keras.Sequential([keras.Input(size), *stack])
 
     return build
@@ -156,6 +155,8 @@ for name, hint, build in [
     ("pooled_for_32", "still depends on the size", flat_after_pooling),
     ("eleven", "ten logits", repaired(last=[layers.Dense(11)])),
     ("own_convolution", "is a convolution wider than 1x1", repaired(channels=8, before=[Convolution5()])),
+    ("pixel_by_pixel", "no involution looks around", repaired(window=1)),
+    ("border", "leaves out a part", repaired(head=lambda: layers.Lambda(lambda x: ops.mean(x[:, 4:-4, 4:-4], (1, 2))))),
     ("one_pixel", "leaves out a part", repaired(head=lambda: layers.Lambda(lambda x: x[:, 8, 8]))),
     ("times_zero", "do not depend on", times_zero),
     *(

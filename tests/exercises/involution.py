@@ -114,6 +114,7 @@ frozen = replaced("reduce", lambda self: layers.Conv2D(12 // self.reduction_rati
 changed("some weights are frozen", "frozen", build=frozen)
 no_bias = replaced("span", lambda self: layers.Conv2D(self.kernel_size**2 * self.groups, 1, use_bias=False))
 changed("second convolution has no bias", "no_span_bias", build=no_bias)
+changed("; yours have", "norm_of_rows", build=replaced("normalize", lambda self: layers.BatchNormalization(axis=1)))
 changed("; yours have", "no_reduction", build=replaced("reduce", lambda self: layers.Conv2D(12, 1)))
 changed("batch normalization", "no_weights", build=lambda self, shape: None, call=lambda self, inputs: inputs)
 changed(

@@ -1,5 +1,7 @@
 """Answers to the exercises of the notebook, right ones and wrong ones."""
 
+import math
+
 import numpy as np
 
 from exercises import ANSWERS, mistake, right
@@ -15,13 +17,15 @@ for name, hint, wrong in [
     ("inside_only", "are smaller, but", lambda h, w, k: max(h - 2 * (k // 2), 0) * max(w - 2 * (k // 2), 0) * k**2),
     ("too_far", "to either side", lambda h, w, k: pairs_within(h, w, k)),
     ("not_itself", "its own neighbor", lambda h, w, k: ANSWERS["window_pairs"](h, w, k) - h * w),
+    ("closed_form", ", got ", lambda h, w, k: math.prod(n * k - k // 2 * (k // 2 + 1) for n in (h, w))),
 ]:
     mistake("window_pairs", hint, name)(wrong)
 
 
 for name, hint, wrong in [
-    ("shared", "a convolution each", lambda c, k, g, r: c * c // r + k * k * g),
-    ("one_bias", "biases of its own", lambda c, k, g, r: 2 * c * c // r + k * k),
+    ("shared", "a convolution each", lambda c, k, g, r: c * (c // r) + k * k * g),
+    ("one_bias", "biases of its own", lambda c, k, g, r: 2 * c * (c // r) + k * k),
+    ("divided_last", ", got ", lambda c, k, g, r: 2 * c * c // r + k * k * g),
     ("biases", "have no bias", lambda c, k, g, r: 2 * (c + 1) * (c // r) + k * k * g),
 ]:
     mistake("attention_parameters", hint, name)(wrong)
@@ -37,6 +41,7 @@ def softmax(scores):
 
 for name, hint, wrong in [
     ("mask_of_75", "where scores are low", lambda s, i: shares(np.exp(np.where(i[..., None], s, -75)))),
+    ("less_10000", ", got ", lambda s, i: softmax(s - 10_000 * ~i[..., None])),
     ("less_50", ", got ", lambda s, i: softmax(s - 50 * ~i[..., None])),
     ("renormalized", ", got nan", lambda s, i: shares(softmax(s) * i[..., None])),
     ("overflow", "large scores overflow", lambda s, i: shares(np.exp(s) * i[..., None])),

@@ -65,6 +65,7 @@ def test_what_is_no_number_is_named():
     assert [show(n) for n in (1234, 1.5, np.float32(2), True, float("inf"))] == ["1,234", "1.5", "2", "a bool", "inf"]
     assert show(10**5000) == "a number of more than 300 digits"
     assert show(np.complex128(1)) == "a complex128"
+    assert show(type("", (), {})()) == "an object"
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), GeneratorExit(), RecursionError()])

@@ -29,6 +29,7 @@ for name, hint, wrong in [
     ("normal", "Student", lambda a: around(a, 1.96 * deviation(a) / math.sqrt(len(a)))),
     ("single_runs", "spread of single runs", lambda a: around(a, T[len(a) - 1] * deviation(a))),
     ("no_root", "not by its root", lambda a: around(a, T[len(a) - 1] * deviation(a) / len(a))),
+    ("five_as_six", ", got ", lambda a: around(a, (T | {4: T[5]})[len(a) - 1] * deviation(a) / math.sqrt(len(a)))),
     ("mean_and_half", ", got ", lambda a: (np.mean(a), interval(a)[1] - np.mean(a))),
 ]:
     mistake("interval", hint, name)(wrong)

@@ -52,6 +52,7 @@ for name, hint, wrong in [
     ("bonferroni", "only the smallest", lambda p: [min(1, len(p) * each) for each in p]),
     ("no_maximum", "smaller than the one before", lambda p: np.minimum(1, (len(p) - ranks(p)) * np.array(p))),
     ("benjamini_hochberg", ", got ", stats.false_discovery_control),
+    ("ties", ", got ", lambda p: [min(1, max(q * (1 + sum(r > q for r in p)) for q in p if q <= one)) for one in p]),
     ("sorted", "in which the p-values came", lambda p: sorted(ANSWERS["holm"](p))),
 ]:
     mistake("holm", hint, name)(wrong)

@@ -73,6 +73,7 @@ for name, hint, wrong in [
     ("one_size", "your generator raised ", changed(lambda s, f, x: ops.reshape(f(x), (4, 6, 7, 18)))),
     ("weightless", "no weights to learn", changed(without_weights)),
     ("stopped", "in the training of an `Involution2D` it raised", changed(lambda s, f, x: ops.stop_gradient(f(x)))),
+    ("in_numpy", "leaves TensorFlow", changed(lambda s, f, x: f(x + np.array(x).mean((1, 2), keepdims=True)))),
     ("fixed_batch", "in the training of an `Involution2D` it raised", changed(one_by_one)),
     ("one_size_of_kernel", "got (4, 6, 7, 18), for kernel_size=5", changed(sizes=lambda k, g: (3, 2))),
     ("mean_of_batch", "other images of its batch", changed(lambda s, f, x: s.span(s.hidden(x - ops.mean(x))))),
