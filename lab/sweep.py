@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from involution_utils import checks, records
 from involution_utils.parameters import CHECKS, check_overrides, declared_parameters
@@ -30,6 +30,8 @@ class Point(Run):
         parameters: Values that replace its defaults.
         source: Its content, so that another machine needs no copy of the file.
     """
+
+    outcomes: ClassVar = ("records", "processor_seconds")
 
     notebook: str
     code: str

@@ -1,5 +1,7 @@
 """Sweeps: values and grids, what is believed of an earlier sweep, what a point leaves; Ctrl-C and a cluster."""
 
+import contextlib
+import errno
 import json
 import os
 import signal
@@ -86,6 +88,24 @@ def test_finished_points_are_not_executed_again_and_more_may_come(notebook, tmp_
     header, *rows = sweep.show(points, out).splitlines()
     assert header.split() == ["seed", "processor_seconds", "net", "test_accuracy"]
     assert [row.split() for row in rows] == [["0", "1", "0"], ["1", "1", "1"]]
+
+
+def test_a_row_of_other_parameters_or_without_records_is_no_finished_point(notebook):
+    (point,) = sweep.grid(notebook, [("seed", "0")])
+    row = point.fields() | {"records": {}, "processor_seconds": 1.0}
+    assert point.is_done([row])
+    assert not point.is_done([row | {"parameters": {"seed": 1}}, point.fields()])
+
+
+def test_a_full_disk_is_a_sentence(notebook, tmp_path, monkeypatch, capsys):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device", "net.json")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("lab.__main__._executor", lambda scheduler: contextlib.nullcontext(Pretended()))
+    assert main(["sweep", str(notebook), "-p", "seed", "0", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == "net.json: No space left on device; the finished rows stay\n"
+    assert read_rows("sweep", tmp_path / "out") == []
 
 
 def test_what_is_no_sweep_of_this_code_is_neither_believed_nor_touched(notebook, tmp_path):
