@@ -197,6 +197,14 @@ def test_forward_mode_on_tensorflow_alone_and_over_reverse_mode(traced):
     assert_close(hvp, tape.gradient(by_direction, inputs), 1e-3)
 
 
+def test_a_layer_is_rematerialized_without_a_graph():
+    """Keras's scope would wrap each operation, too, and not `ops.pad`, which has an argument given by keyword."""
+    with keras.RematScope("full"):
+        model = keras.Sequential([keras.Input((6, 6, 4)), Involution2D(3, groups=2)])
+        model.compile("sgd", "mse", run_eagerly=True)
+        assert np.isfinite(model.train_on_batch(*images(2, 2, 6, 6, 4)))
+
+
 @pytest.mark.long
 def test_many_kernels_and_sizes_do_not_make_tensorflow_warn_of_retracing():
     code = """

@@ -44,6 +44,7 @@ def kernels_by_hand(generator, middles):
     ("size", "kernel_size", "strides", "dilation", "padding", "blocks"),
     [  # blocks: which positions, along every axis alike, make the kernels of each position of the output
         (5, 3, 2, 1, "same", [[0, 1], [2, 3], [4]]),
+        (2, 3, 3, 1, "same", [[0, 1]]),  # an axis that is shorter than a block
         (7, 7, 2, 1, (3, 3), [[0, 1], [2, 3], [4, 5], [6]]),
         (6, 2, 1, 2, "valid", [[1], [2], [3], [4]]),
         (9, 5, 2, 1, "valid", [[2, 3], [4, 5], [6, 7]]),

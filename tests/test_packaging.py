@@ -111,6 +111,10 @@ def test_every_make_target_that_a_file_names_is_there():
     assert {"run", "lab", "test", "test-all", "test-torch", "lint", "bench", "site"} <= targets
 
 
+def test_no_test_waits_for_ever(pytestconfig):
+    assert 0 < float(pytestconfig.getini("timeout")) <= 600
+
+
 def test_the_version_stands_in_one_place():
     version = involution_utils.__version__
     assert str(Version(version)) == version
@@ -176,8 +180,10 @@ def state():
     children = Path("/proc/self/task").glob("*/children")
     return dict(os.environ), fds, threading.active_count(), [path.read_text() for path in children]
 
-modules, before = set(sys.modules), state()
+modules, before, kept = set(sys.modules), state(), (os.dup2, os.pipe)
+os.dup2 = os.pipe = None  # with them the output of other threads would be caught, too
 import involution_utils
+os.dup2, os.pipe = kept
 changed = before != state()
 modules = {name.split(".")[0] for name in set(sys.modules) - modules} - sys.stdlib_module_names
 from involution_utils import execution, records

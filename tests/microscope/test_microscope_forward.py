@@ -146,9 +146,9 @@ def stack(*middle, shape=(8, 8, 3)):
     return keras.Sequential([keras.Input(shape), *middle, layers.GlobalAveragePooling2D(), layers.Dense(2, name="d")])
 
 
-def quantized():
+def quantized(mode):
     model = stack(layers.Conv2D(4, 1))
-    model.quantize("int8")
+    model.quantize(mode)
     return model
 
 
@@ -190,7 +190,8 @@ def relu(x):
 
 
 REFUSED = {
-    "int8": (quantized, "layer d (Dense)", "int8"),
+    "int8": (lambda: quantized("int8"), "layer d (Dense)", "int8"),
+    "int4": (lambda: quantized("int4"), "layer d (Dense)", "int4"),
     "normalization of rows": (lambda: stack(layers.BatchNormalization(axis=1, name="n")), "layer n", "axis 1"),
     "in a generator": (lambda: with_normalization(axis=1, name="n"), "layer n (BatchNormalization)", "axis 1"),
     "other in a generator": (
@@ -203,6 +204,8 @@ REFUSED = {
     "mixed precision": (lambda: stack(layers.Conv2D(2, 1, dtype="mixed_float16", name="c")), "layer c", "float32"),
     "half generator": (lambda: with_generator(iu.KernelGenerator(dtype="mixed_float16", name="g")), "layer g", "mixed"),
     "own Dense": (lambda: stack(subclass(layers.Dense)(3, name="own")), "layer own (Dense)", "its class"),
+    "own ReLU": (lambda: stack(subclass(layers.ReLU)(name="own")), "layer own (ReLU)", "its class"),
+    "own Identity": (lambda: stack(subclass(layers.Identity)(name="own")), "layer own (Identity)", "its class"),
     "own Involution2D": (lambda: stack(subclass(iu.Involution2D)(3, name="own")), "layer own", "its class"),
     "own generator": (lambda: with_generator(subclass(iu.KernelGenerator)(name="g")), "layer g", "KernelGenerator"),
     "own relu": (lambda: stack(layers.Conv2D(2, 1, activation=relu, name="c")), "layer c", "activation relu"),

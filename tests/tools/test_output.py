@@ -105,9 +105,10 @@ def test_an_unfinished_output_is_never_cleared_nor_is_what_a_link_of_that_name_l
     (tmp_path / "thesis" / "1.tex").write_text("years of work")
     out.with_name("out-unfinished").symlink_to(tmp_path / "thesis")
     out.with_name("out-earlier").symlink_to("nowhere")
-    left = output.begin(out)
+    left = output.begin(out.with_name("other"))
     (left / "03.ipynb").write_text("a failed notebook, corrected by hand")
     write(out, NEW)
+    write(out.with_name("other"), NEW)
     assert contents(tmp_path / "thesis") == {"1.tex": "years of work"}
     assert (left / "03.ipynb").exists()
     assert out.with_name("out-unfinished").is_symlink()
