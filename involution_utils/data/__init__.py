@@ -70,7 +70,7 @@ def load_dataset(
 
     CIFAR-10 is read from the folder that the environment variable `CIFAR10_DIR` names. Without it, it is taken from the
     first of these that serves: our cache, Keras's cache, mirrors on the internet (`CIFAR10_URLS` names others;
-    `file://` works too). `shapes` is drawn in a second: 2,000 training and 1,000 test images.
+    `file://` works too). `shapes` is drawn in a second: 2,000 training and 500 test images.
 
     Args:
         name: `"cifar10"`; `"shapes"`; or `"auto"`: CIFAR-10 and, where it cannot be had, `shapes`, which is announced.

@@ -35,7 +35,7 @@ _DISTANCES = {
     "spiral": _spiral,
 }
 SHAPES_CLASSES = tuple(_DISTANCES)
-SHAPES_TRAIN, SHAPES_TEST = 2_000, 1_000  # images
+SHAPES_TRAIN, SHAPES_TEST = 2_000, 500  # images
 
 
 def signed_distance(name: str, u: np.ndarray, v: np.ndarray, r: np.ndarray, w: np.ndarray) -> np.ndarray:
