@@ -25,14 +25,17 @@ def multiply_adds(model: keras.Model) -> int:
     Each weight of convolutions and dense layers counts once per position; as in the paper, all else is free.
 
     Args:
-        model: A functional model of a known input size.
+        model: A functional model of a known input size; models inside it count, and so do frozen layers.
     """
     total = 0
     for layer in model.layers:
-        kernels = [weight for weight in layer.trainable_weights if weight.name.endswith("kernel")]
-        if not kernels:
+        kernels = [weight for weight in layer.weights if weight.name.endswith("kernel")]
+        if isinstance(layer, keras.Model) or not kernels:
+            total += multiply_adds(layer) if isinstance(layer, keras.Model) else 0
             continue
         *positions, channels = layer.output.shape[1:]
+        if getattr(layer, "data_format", None) == "channels_first":
+            channels, *positions = layer.output.shape[1:]
         each = sum(math.prod(weight.shape) for weight in kernels)
         if isinstance(layer, SharedDepthwiseConv2D):
             each = each // layer.groups * channels  # a shared weight is multiplied once per channel
@@ -44,7 +47,12 @@ def multiply_adds(model: keras.Model) -> int:
 
 
 def involutions(model: keras.Model) -> list[Involution2D]:
-    """Return the involutions of `model`, in their order."""
+    """Return the involutions of `model`, in their order; a `ParameterError` tells of one in a model inside it."""
+    for inner in (layer for layer in model.layers if isinstance(layer, keras.Model)):
+        if any(isinstance(part, Involution2D) for part in parts(inner)):
+            raise checks.error(
+                "model", f"one with all involutions among its own layers, none in {inner.name}", model.name
+            )
     return [layer for layer in model.layers if isinstance(layer, Involution2D)]
 
 
@@ -180,7 +188,7 @@ def lesioned(
         A new model with the weights of `model`, not compiled; `reestimate_normalization` may follow.
 
     Raises:
-        ParameterError: If `lesion` or a name is unknown, or images are missing.
+        ParameterError: If `lesion` or a name is unknown, images are missing, or a model inside `model` has involutions.
     """
     checks.choice("lesion", lesion, LESIONS)
     known = [layer.name for layer in involutions(model)]

@@ -77,6 +77,15 @@ def test_multiply_adds_are_those_counted_by_hand():
     assert multiply_adds(model) == 20 * 9 * 16 * 32 + 6 * 9 * 32 + involution + local_attention + 192 * 10
 
 
+def test_multiply_adds_of_frozen_nested_and_channels_first_layers_count():
+    inner = keras.Sequential([keras.Input((8, 6, 4)), keras.layers.Conv2D(5, 3, padding="same")])
+    model = keras.Sequential([keras.Input((8, 6, 4)), inner, keras.layers.Flatten(), keras.layers.Dense(2)])
+    model.trainable = False
+    assert multiply_adds(model) == 48 * 9 * 4 * 5 + 48 * 5 * 2
+    first = keras.layers.Conv2D(5, 3, padding="same", data_format="channels_first")
+    assert multiply_adds(keras.Sequential([keras.Input((4, 8, 6)), first])) == 48 * 9 * 4 * 5
+
+
 def test_layer_kernels_of_a_residual_network_are_those_that_make_its_outputs(network):
     kernels = layer_kernels(network, IMAGES, batch_size=3)
     assert list(kernels) == ["first", "second"]
@@ -162,6 +171,13 @@ def test_lesions_of_unknown_names_are_refused(network):
         lesioned(network, "dataset_mean")
     with pytest.raises(ParameterError, match="`images` must be an array"):
         lesioned(network, "position_mean")
+
+
+def test_involutions_in_a_model_inside_the_model_are_not_left_out_without_a_word(network):
+    outer = keras.Sequential([keras.Input((16, 16, 3)), network])
+    for look in (lambda: lesioned(outer, "zero"), lambda: layer_kernels(outer, IMAGES)):
+        with pytest.raises(ParameterError, match=f"all involutions among its own layers, none in {network.name}"):
+            look()
 
 
 def test_a_networks_answer_with_the_mean_kernel_of_each_position_is_that_of_the_kernels_by_hand():
