@@ -171,6 +171,26 @@ def test_other_images_of_the_same_number_do_not_resume_this_state(shapes, tmp_pa
     assert max(trained(other, resume_dir=tmp_path)[0]["seconds"]) < 1000
 
 
+def test_a_model_of_other_connections_has_another_state_and_the_same_made_again_does_not(shapes, tmp_path, monkeypatch):
+    files = []
+
+    def stopped(model, file):
+        files.append(file)
+        raise Killed
+
+    monkeypatch.setattr(training, "_Epoch", stopped)
+    for source in (1, 2, 1):
+        found = [keras.layers.AveragePooling2D(8)(keras.Input((32, 32, 3)))]
+        for _ in range(3):
+            found.append(keras.layers.Conv2D(3, 1)(found[-1]))
+        logits = keras.layers.Dense(10)(keras.layers.Flatten()(keras.layers.Add()([found[3], found[source]])))
+        with pytest.raises(Killed):
+            train(
+                keras.Model(found[0]._keras_history.operation.input, logits, name="net"), shapes, 3, resume_dir=tmp_path
+            )
+    assert files[0] == files[2] != files[1]
+
+
 def test_a_damaged_state_is_named_in_a_sentence(shapes, tmp_path, monkeypatch):
     state = interrupted(shapes, tmp_path, monkeypatch)
     damaged = state.read_bytes()[:-100]
