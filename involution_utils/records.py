@@ -106,8 +106,9 @@ def record(
         **settings: What else made the run (epochs, batch_size, seed ...), kept as given.
 
     Returns:
-        A dict of plain values.
+        A dict of plain values: `test_accuracy` among them or, where images were held out, `validation_accuracy`.
     """
+    measured = "validation" if len(dataset.x_validation) else "test"
     return {
         "model": model.name,
         **settings,
@@ -116,7 +117,7 @@ def record(
         "source": dataset.source,
         "train_images": len(dataset.x_train),
         "test_images": len(dataset.x_test),
-        "test_accuracy": round(history["val_accuracy"][-1], 4),
+        f"{measured}_accuracy": round(history["val_accuracy"][-1], 4),
         "history": {name: [round(value, 4) for value in values] for name, values in history.items()},
         "trainable_parameters": analysis.count_parameters(model),
         "multiply_adds": analysis.multiply_adds(model),

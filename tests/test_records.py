@@ -11,8 +11,9 @@ import pytest
 from involution_utils import statistics
 from involution_utils.analysis import count_parameters, multiply_adds
 from involution_utils.checks import ParameterError
+from involution_utils.data import load_dataset
 from involution_utils.models import MODELS
-from involution_utils.records import RESULTS, load_results, provenance, read_rows
+from involution_utils.records import RESULTS, load_results, provenance, read_rows, record
 from lab.experiments import EXPERIMENTS
 
 # Of the 373 files, one per run, that the tables were made of on 2026-11-29: how many, and a digest of what they held,
@@ -107,6 +108,18 @@ def test_a_table_keeps_its_types(tmp_path):
 def test_a_table_that_is_not_there_is_a_sentence(tmp_path):
     with pytest.raises(ParameterError, match=r"there are no results `labb` in .*\. Known: .*lab"):
         load_results("labb")
+
+
+def test_the_accuracy_on_held_out_images_is_not_called_that_of_the_test():
+    history = {"val_accuracy": [0.25], "seconds": [1.0]}
+    for size, name, other in (
+        (0, "test_accuracy", "validation_accuracy"),
+        (20, "validation_accuracy", "test_accuracy"),
+    ):
+        data = load_dataset("shapes", 50, 20, np.uint8(size))
+        found = record(MODELS["conv_classifier"](), data, history)
+        assert found[name] == 0.25
+        assert other not in found
 
 
 # Statistics, against formulas written out and simulated runs

@@ -96,7 +96,8 @@ def load_dataset(
     if not isinstance(cache_dir, str | PathLike | None):
         raise checks.error("cache_dir", "the name of a folder", cache_dir)
     most, most_test = 5 * cifar10.BATCH_ROWS, cifar10.BATCH_ROWS
-    checks.whole_number("validation_size", validation_size, CLASSES if validation_size else 0, most - CLASSES)
+    least = CLASSES if validation_size else 0
+    validation_size = checks.whole_number("validation_size", validation_size, least, most - CLASSES)
     if train_size is not None:
         checks.whole_number("train_size", train_size, CLASSES, most - validation_size)
     if test_size is not None:
