@@ -128,6 +128,8 @@ def _network(model: keras.Model, images: Any) -> dict[str, Any]:
     exact.set_weights(model.get_weights())
     with plain_operations():
         logits = keras.ops.convert_to_numpy(exact(scaled(images[:_CHECKED]), training=False))
+    if not np.isfinite(logits).all():  # which no JSON holds
+        raise checks.error("model", "a network whose outputs are finite numbers", model.name)
     return {"graph": graph, "expected": [[float(f"{value:.6g}") for value in row] for row in logits]}
 
 

@@ -63,6 +63,8 @@ class LivePage:
             raise checks.error("path", "the name of a file that ends in .html", path)
         path = Path(path).expanduser()
         checks.folder("path", path.parent)
+        if path.is_dir():
+            raise checks.error("path", "the name of a file, and there is a folder of that name", str(path))
         checks.write_whole(path, lambda part: part.write_text(self.html, encoding="utf-8"))
         return path
 

@@ -104,6 +104,16 @@ def test_a_page_is_saved_under_the_name_of_a_page_alone(model, tmp_path):
     with pytest.raises(ParameterError, match="`path` must be the name of a file that ends in"):
         microscope.show(model, IMAGES).save(tmp_path / "page.txt")
     assert not list(tmp_path.iterdir())
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(ParameterError, match="`path` must be the name of a file, and there is a folder"):
+        microscope.show(model, IMAGES).save(tmp_path / "folder.html")
+
+
+def test_a_network_that_diverged_gets_no_page_that_cannot_open(model):
+    diverged = keras.models.clone_model(model)
+    diverged.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+    with pytest.raises(ParameterError, match="`model` must be a network whose outputs are finite numbers"):
+        microscope.show(diverged, IMAGES)
 
 
 @pytest.mark.parametrize(
