@@ -45,8 +45,8 @@ def export(model: keras.Model, path: str | os.PathLike, format: str = "onnx") ->
         raise checks.error("path", f"a file that ends in {suffix}" if suffix else "a folder, without a suffix", path)
     target = Path(path).expanduser()
     checks.folder("path", target.parent)
-    if target.is_dir():
-        raise checks.error("path", "a new name, and there is a folder of that name", str(path))
+    if target.is_dir() or (not suffix and os.path.lexists(target)):
+        raise checks.error("path", "a new name, and there is something of that name", str(path))
     for name in ("onnx", "onnxruntime", "tf2onnx") if format == "onnx" else ():
         checks.extra(name, "export")
     target.parent.mkdir(parents=True, exist_ok=True)

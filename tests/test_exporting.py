@@ -113,11 +113,13 @@ def test_a_file_that_does_not_load_is_refused_and_the_one_before_stays(tmp_path,
         (("small.h5", "onnx"), "`path` must be a file that ends in .onnx"),
         (("small.onnx", "saved_model"), "`path` must be a folder, without a suffix"),
         (("folder", "saved_model"), "`path` must be a new name"),
+        (("file", "saved_model"), "`path` must be a new name"),
     ],
 )
 def test_a_wrong_argument_is_named(tmp_path, arguments, words):
     name, format = arguments
     (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
     with pytest.raises(iu.ParameterError, match=words):
         iu.export(small_model(), tmp_path / name, format)
     with pytest.raises(iu.ParameterError, match=r"`model` must be a built keras.Model with one input"):
