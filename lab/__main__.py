@@ -41,8 +41,8 @@ def _ship(options):
     rows = [row for row in records.read_rows(experiment.name, options.results) if run.is_done([row])]
     if not rows:
         raise checks.ParameterError(f"{run.label} is not done: {run.command}")
-    options.assets.mkdir(parents=True, exist_ok=True)
-    shutil.copy(options.models / experiment.name / f"{run.label}.keras", options.assets / f"{run.model}.keras")
+    trained = options.models / experiment.name / f"{run.label}.keras"
+    checks.write_whole(options.assets / f"{run.model}.keras", lambda part: shutil.copy(trained, part))
     records.save_json(rows[0], options.assets / f"{run.model}.json")
     return 0
 

@@ -58,7 +58,9 @@ def chosen_rates(experiment: str, results: Path, values: str = "validation_accur
     """
     if missing := EXPERIMENTS[experiment].missing(results):
         raise checks.ParameterError(f"{len(missing)} rows are missing: run `python -m lab run {experiment}` first")
-    means = records.load_results(experiment, results).groupby(["name", "learning_rate"])[values].mean()
+    declared = EXPERIMENTS[experiment].declare(results)
+    done = [any(run.is_done([row]) for run in declared) for row in records.read_rows(experiment, results)]
+    means = records.load_results(experiment, results)[done].groupby(["name", "learning_rate"])[values].mean()
     return {str(name): float(rate) for name, rate in means.unstack().idxmax(axis=1).items()}
 
 

@@ -103,7 +103,8 @@ def test_runs_take_the_rates_that_their_tuning_chose_and_none_of_its_seeds(name,
         accuracy = 0.6 if run.learning_rate == best.get(run.name, rate) else 0.5
         outcome = {"test_accuracy": None, "validation_accuracy": accuracy, "history": {}}
         append(asdict(run) | outcome, tmp_path / f"{name}_tuning.jsonl")
-    runs = EXPERIMENTS[name].declare(tmp_path)
+    append(asdict(run) | outcome | {"epochs": 99, "validation_accuracy": 0.9}, tmp_path / f"{name}_tuning.jsonl")
+    runs = EXPERIMENTS[name].declare(tmp_path)  # which that row of an earlier declaration does not concern
     assert all(run.learning_rate == best.get(run.name, rate) for run in runs if run.recipe == "augmented")
     assert all(run.image_seed == run.seed for run in runs)  # networks share their images
     assert len({run.label for run in runs}) == len(runs)  # or one model would be written over another
@@ -216,6 +217,21 @@ def test_a_full_disk_costs_the_new_row_alone(tmp_path):
     assert read_rows("e", tmp_path) == [first]
     append(long, tmp_path / "e.jsonl")
     assert read_rows("e", tmp_path) == [first, long]
+
+
+def test_a_full_disk_spares_the_model_that_ships(tmp_path, monkeypatch):
+    def full(source, target):
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device", str(target))
+
+    run, _ = tiny_runs(tmp_path)
+    append(asdict(run) | {"test_accuracy": 0.5, "history": {}}, tmp_path / "tiny.jsonl")
+    (tmp_path / "conv_classifier.keras").write_bytes(b"whole")
+    monkeypatch.setitem(EXPERIMENTS, "tiny", TINY_EXPERIMENT)
+    monkeypatch.setattr("shutil.copy", full)
+    assert main(["ship", "tiny", run.label, "--results", str(tmp_path), "--assets", str(tmp_path)]) == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny.jsonl", "conv_classifier.keras"}
+    assert (tmp_path / "conv_classifier.keras").read_bytes() == b"whole"
 
 
 def test_the_command_line_lists_and_refuses(capsys, tmp_path):
