@@ -102,7 +102,8 @@ def values(name: str, text: str) -> list[Any]:
 
 def _value(text):
     try:
-        return ast.literal_eval({"true": "True", "false": "False", "null": "None"}.get(text, text))
+        value = ast.literal_eval({"true": "True", "false": "False", "null": "None"}.get(text, text))
+        return value if isinstance(value, int | float | str | list | None) else text  # what a table can hold
     except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two of brackets in brackets
         return text
 

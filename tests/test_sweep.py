@@ -56,6 +56,7 @@ class Never(Executor):
         ("0.1, 1e-3", [0.1, 1e-3]),
         ("true,None", [True, None]),
         ("shapes,cifar10", ["shapes", "cifar10"]),
+        ("{1},(),1j,{}", ["{1}", "()", "1j", "{}"]),  # no JSON holds what these could be
         ("[" * 10_000, ["[" * 10_000]),
     ],
 )
