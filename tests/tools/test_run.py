@@ -209,6 +209,28 @@ def test_wrong_arguments_are_told_in_a_sentence_before_anything_starts(arguments
     assert "\n" not in str(stop.value)
 
 
+def test_a_place_where_no_folder_can_lie_beside_out_is_told_at_the_start(folder, tmp_path, monkeypatch):
+    writable = run.checks.folder
+
+    def folder_but_one(name, value):
+        if Path(value) == tmp_path:
+            raise run.checks.error(name, "a folder that can be made and written to", str(value))
+        return writable(name, value)
+
+    monkeypatch.setattr(run.checks, "folder", folder_but_one)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ParameterError, match=r"`OUT/..` must be a folder that can be made"):
+        run.run(tmp_path / "out", {}, folder)
+    assert not (tmp_path / "out-unfinished").exists()
+
+
+def test_a_run_is_started_from_where_nothing_can_be_written(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(run.output, "begin", lambda _: sys.exit("begun"))
+    monkeypatch.chdir("/proc")
+    with pytest.raises(SystemExit, match="begun"):
+        run.run(tmp_path / "out", {}, folder)
+
+
 def test_an_unknown_parameter_is_refused(folder, tmp_path):
     with pytest.raises(ParameterError, match="epoch"):
         run.run(tmp_path / "out", {"epoch": 3}, folder)
