@@ -24,7 +24,6 @@ SCREEN = {  # networks of the experiment `four_operators`, and their titles
     "involution": "Involution",
     "attention": "Local attention",
 }
-FIRST = 1  # the cat: to involution it is a cat, and a deer when one kernel serves all pixels
 COPIED = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE")
 
 
@@ -79,15 +78,12 @@ def write_screen(path):
     from involution_utils import microscope, records
     from involution_utils.data.cifar10 import CIFAR10_CLASSES
 
-    rows, networks = {row["name"]: row for row in records.read_rows("four_operators")}, {}
-    shares = []
-    for name, title in SCREEN.items():
-        networks[title] = load_model(NETWORKS / f"{title.lower().replace(' ', '_')}.keras")
-        shares.append(f"{title} {100 * rows[name]['test_accuracy']:.0f}\u00a0%")
-    one = rows["involution"]
-    budget = f"on {one['train_images']:,} images of CIFAR-10 for {one['epochs']} epochs"
+    rows = {row["name"]: row for row in records.read_rows("four_operators")}
+    networks = {title: load_model(NETWORKS / f"{title.lower().replace(' ', '_')}.keras") for title in SCREEN.values()}
+    shares = [f"{title} {100 * rows[name]['test_accuracy']:.0f}\u00a0%" for name, title in SCREEN.items()]
+    budget = "on {train_images:,} images of CIFAR-10 for {epochs} epochs".format(**rows["involution"])
     about = f"Trained alike and briefly, {budget}, so often wrong. Test images right: {', '.join(shares)}."
-    shown = sorted(range(10), key=lambda number: number != FIRST)
+    shown = sorted(range(10), key=lambda number: number != 1)  # the cat: involution sees it, and not with one kernel
     pictures, labels, names = microscope.pictures(), microscope.PICTURE_LABELS, microscope.PICTURE_NAMES
     pictures, labels, names = pictures[shown], [labels[n] for n in shown], [names[n] for n in shown]
     microscope.screen(networks, pictures, labels, CIFAR10_CLASSES, image_names=names, about=about).save(path)

@@ -48,11 +48,9 @@ def multiply_adds(model: keras.Model) -> int:
 
 def involutions(model: keras.Model) -> list[Involution2D]:
     """Return the involutions of `model`, in their order; a `ParameterError` tells of one in a model inside it."""
-    for inner in (layer for layer in model.layers if isinstance(layer, keras.Model)):
-        if any(isinstance(part, Involution2D) for part in parts(inner)):
-            raise checks.error(
-                "model", f"one with all involutions among its own layers, none in {inner.name}", model.name
-            )
+    hidden = [part for layer in model.layers if isinstance(layer, keras.Model) for part in parts(layer)]
+    if any(isinstance(part, Involution2D) for part in hidden):
+        raise checks.error("model", "one with all involutions among its own layers, none in a model inside", model.name)
     return [layer for layer in model.layers if isinstance(layer, Involution2D)]
 
 

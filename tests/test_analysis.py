@@ -176,7 +176,7 @@ def test_lesions_of_unknown_names_are_refused(network):
 def test_involutions_in_a_model_inside_the_model_are_not_left_out_without_a_word(network):
     outer = keras.Sequential([keras.Input((16, 16, 3)), network])
     for look in (lambda: lesioned(outer, "zero"), lambda: layer_kernels(outer, IMAGES)):
-        with pytest.raises(ParameterError, match=f"all involutions among its own layers, none in {network.name}"):
+        with pytest.raises(ParameterError, match="all involutions among its own layers, none in a model inside"):
             look()
 
 

@@ -52,6 +52,7 @@ def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS
     values = {source: _values_for(source, parameters) for source in sources}
     checks.names(parameters, {name for source in sources for name in declared_parameters(source)}, "parameter")
     out = checks.folder("OUT", out).resolve()
+    checks.folder("OUT/..", out.parent)  # where the run works
     if not 0 < len(out.name) < 200:  # others are named after it
         raise checks.error("OUT", "a folder with a name of less than 200 characters", str(out))
     before = output.earlier(out)

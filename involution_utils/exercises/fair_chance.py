@@ -28,7 +28,6 @@ def check_dense_parameters(answer: Any) -> Verdict:
         "there is one pooling; there should be two.": lambda h, w, c, n: (h // 2 * (w // 2) * c + 1) * n,
         "the biases are missing: one for each unit.": lambda h, w, c, n: h // 4 * (w // 4) * c * n,
         "the sizes are rounded wrongly: 2x2 pooling of 7 pixels gives 3, separately on each axis.": (
-            lambda h, w, c, n: (h * w // 16 * c + 1) * n,
             lambda h, w, c, n: (h * w / 16 * c + 1) * n,
             lambda h, w, c, n: (-(-h // 4) * -(-w // 4) * c + 1) * n,
         ),

@@ -25,7 +25,6 @@ def check_operator_parameters(answer: Any) -> Verdict:
 
     mistakes = {
         "batch normalization has a scale and a shift for each hidden channel.": {"norm": 0},
-        "no gradient trains the moving mean and variance.": {"norm": 4},
         "the second convolution of the generator does have a bias.": {"bias": 0},
         "there are channels // group_channels groups, not group_channels.": (
             lambda c, k, n, r: operator_parameters(c, k, c // n, r)
@@ -51,15 +50,11 @@ def check_equivalence(answer: Any) -> Verdict:
     mistakes = {
         "both tests must succeed, so the larger of the two p-values counts.": tuple({"of_both": f} for f in of_both),
         "these tests ask whether the difference is below -margin or above margin; turn the alternatives around.": (
-            {"of_both": lambda p: max(1 - p)},
-            {"of_both": lambda p: min(1 - p)},
+            {"of_both": lambda p: max(1 - p)}
         ),
         "these tests are two-sided; each asks about one side alone.": {
             "of_both": lambda p: max(2 * np.minimum(p, 1 - p))
         },
-        "this tests whether the difference is zero; the margin plays no part in it.": (
-            lambda d, m: stats.ttest_1samp(d, 0).pvalue
-        ),
     }
     cases = [([0.1, -0.2, 0.3], 0.5), ([-0.4, 0.1, -0.3, -0.35, 0.05], 0.5), ([0.9, 0.2, 1.1, 0.7], 0.5)]
     cases += [([0.02, -0.01, 0.03, 0.0, 0.015, -0.005], 0.03)]

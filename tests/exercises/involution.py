@@ -1,7 +1,5 @@
 """Answers to the exercises of notebook 02, right ones and wrong ones."""
 
-import math
-
 import numpy as np
 from keras import layers, ops
 
@@ -15,7 +13,7 @@ def generator(c, k, g, r, reduce_bias=1, norm=2, span_bias=1):
 
 for name, hint, wrong in [
     ("no_norm", "has a scale and a shift", lambda c, k, g, r: generator(c, k, g, r, norm=0)),
-    ("no_biases", "both biases", lambda c, k, g, r: generator(c, k, g, r, reduce_bias=0, span_bias=0)),
+    ("no_last_bias", "second convolution is missing", lambda c, k, g, r: generator(c, k, g, r, span_bias=0)),
     ("no_hidden_left", "hidden channels", lambda c, k, g, r: c // r * (c + 3) + k * k * g * (c // r + 1)),
 ]:
     mistake("involution_parameters", hint, name)(wrong)
@@ -23,7 +21,7 @@ for name, hint, wrong in [
 
 for name, hint, wrong in [
     ("interleaved", "interleaved", lambda c, n, g: c % g),
-    ("from_one", "from 1", lambda c, n, g: math.ceil((c + 1) * g / n)),
+    ("as_many", "as many channels", lambda c, n, g: c // g),
     ("float", "quotient of floats", lambda c, n, g: int(c / n * g)),
     ("rounded", "channel=2, channels=6, groups=2", lambda c, n, g: round(c * g / n)),
 ]:

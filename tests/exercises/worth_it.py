@@ -37,8 +37,8 @@ def against(differences, bound, alternative="two-sided"):
 for name, hint, wrong in [
     ("smaller", "larger of the two", lambda d, m: min(against(d, -m, "greater"), against(d, m, "less"))),
     ("both", "larger of the two", lambda d, m: (against(d, -m, "greater"), against(d, m, "less"))),
-    ("outside", "turn the alternatives", lambda d, m: max(against(d, -m, "less"), against(d, m, "greater"))),
     ("two_sided", "one side alone", lambda d, m: max(against(d, -m), against(d, m))),
+    ("outside", "turn the alternatives", lambda d, m: max(against(d, -m, "less"), against(d, m, "greater"))),
     ("decision", "got a bool", lambda d, m: bool(nearer_end(d, m) < 0.05)),
 ]:
     mistake("equivalence", hint, name)(wrong)
