@@ -132,7 +132,7 @@ function story() {
   if (state.step) return steps[state.step];
   if (state.same) return `Now all pixels share one kernel, the mean of those that were made, in all layers of ${follow}. What the answers lose is what it was worth to have a kernel for each place. ${capital(stay)} never had more than one.`;
   if (state.operator !== null) return `${networks[state.operator].title} ${ABOUT[kindOf(nodeOf(networks[state.operator]))][1]}`;
-  return `${COUNT} small networks, one pixel. Move over the picture: the kernels of ${stay} stay the same, those of ${follow} change with the pixel.`;
+  return `${COUNT} small networks, one pixel. Move over the picture and watch the kernels: those of ${stay} stay the same, those of ${follow} change at every pixel.`;
 }
 
 // ----------------------------------------------------------------------------------------------------------- the hand
