@@ -51,9 +51,9 @@ def run(out: str | Path, parameters: Mapping[str, Any], folder: Path = NOTEBOOKS
     sources = sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
     values = {source: _values_for(source, parameters) for source in sources}
     checks.names(parameters, {name for source in sources for name in declared_parameters(source)}, "parameter")
-    out = checks.folder("OUT", out).resolve()
-    if not 0 < len(out.name) < 200:  # others are named after it
+    if not 0 < len(Path(out).resolve().name) < 200:  # others are named after it
         raise checks.error("OUT", "a folder with a name of less than 200 characters", str(out))
+    out = checks.folder("OUT", out).resolve()
     checks.folder("OUT/..", out.parent)  # where the run works
     before = output.earlier(out)
     if before is None and out.exists():

@@ -200,8 +200,9 @@ def test_what_cuts_a_run_short_is_told_in_a_sentence(error, words, folder, tmp_p
         (["--out", "x" * 250], "`OUT` must be a folder with a name of less than 200 characters"),
     ],
 )
-def test_wrong_arguments_are_told_in_a_sentence_before_anything_starts(arguments, words, monkeypatch):
-    monkeypatch.chdir(run.NOTEBOOKS.parent)
+def test_wrong_arguments_are_told_in_a_sentence_before_anything_starts(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "README.md").touch()
     monkeypatch.setattr(run.output, "begin", lambda _: pytest.fail("a run was begun"))
     with pytest.raises(SystemExit) as stop:
         run.main(arguments)
