@@ -69,9 +69,8 @@ def train(
         recipe = json.dumps([keras.optimizers.serialize(model.optimizer), augment], sort_keys=True, default=str)
         # Keras numbers the names of what is made again in one process: input_layer, input_layer_1. Here the order does.
         seen: dict[str, str] = {}
-        name, text = r'"(\w+?)(_\d+)?"(?!:)', model.to_json() + recipe
-        text = re.sub(name, lambda found: seen.setdefault(found[0], f"{found[1]} {len(seen)}"), text)
-        what = zlib.crc32(text.encode())
+        names, number = r'"(\w+?)(_\d+)?"(?!:)', lambda found: seen.setdefault(found[0], f"{found[1]} {len(seen)}")
+        what = zlib.crc32(re.sub(names, number, model.to_json() + recipe).encode())
         for array in (dataset.x_train, dataset.y_train, *validation):
             what = zlib.crc32(np.ascontiguousarray(array).data, what)
         name = f"{model.name}-{what:08x}-epochs{epochs}-batch{batch_size}-seed{seed}.state.npz"

@@ -59,7 +59,7 @@ def as_bytes(pictures: np.ndarray) -> np.ndarray:
 
 
 def draw_shapes(seed: int) -> tuple[np.ndarray, ...]:
-    """Draw `(x_train, y_train, x_test, y_test)`, 2,000 and 1,000 images, the same for the same `seed`."""
+    """Draw `(x_train, y_train, x_test, y_test)`, 2,000 and 500 images, the same for the same `seed`."""
     count = (SHAPES_TRAIN + SHAPES_TEST) // 10  # of each class
     images = np.empty((count, 10, 32, 32, 3), np.uint8)
     row, column = np.mgrid[:32, :32].astype(np.float32) - np.float32(15.5)
